@@ -1,0 +1,171 @@
+# Builds myrun, netplug and mymgr. `make help` lists the targets.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+# Objects, programs and test images all go below BUILD.
+BUILD ?= build
+SANITIZE ?=
+VERSION := 0.1.0
+
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PKG_CONFIG ?= pkg-config
+OPTIMIZE ?= -O2
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wmissing-prototypes -Wstrict-prototypes -Wundef \
+            -Wvla -Wpointer-arith -Wwrite-strings
+CFLAGS_ALL := -std=gnu17 $(OPTIMIZE) -g $(WARNINGS) -fno-common -fstack-protector-strong \
+              -ffunction-sections -fdata-sections -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+              -DVERSION='"$(VERSION)"' -DPREFIX='"$(PREFIX)"' $(CFLAGS)
+LDFLAGS_ALL := -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now $(LDFLAGS)
+
+ifneq ($(SANITIZE),)
+# A sanitized program cannot be static, and needs its frames for readable reports.
+BUILD := $(BUILD)/sanitize
+OPTIMIZE := -O1
+CFLAGS_ALL += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -DSANITIZE=1
+LDFLAGS_ALL += -fsanitize=$(SANITIZE)
+STATIC :=
+else
+CFLAGS_ALL += -D_FORTIFY_SOURCE=2
+STATIC := -static
+endif
+
+ifneq ($(V),1)
+Q := @
+endif
+
+BIN := $(BUILD)/bin
+LIBEXEC := $(BUILD)/libexec
+PLUGINS := bridge host-local loopback portmap firewall
+IMAGES := $(BUILD)/share/mymgr/images
+
+sources = $(sort $(wildcard $(foreach room,$(1),$(room)/*.c $(room)/*/*.c)))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
+
+LIB_OBJECTS := $(call objects,lib)
+SPEC_OBJECTS := $(call objects,spec)
+RUNTIME_OBJECTS := $(call objects,runtime)
+NETPLUG_OBJECTS := $(call objects,netplug)
+MANAGER_OBJECTS := $(call objects,manager)
+BASE := $(BUILD)/libspec.a $(BUILD)/libbase.a
+
+RUNTIME_LIBS := -lseccomp -lcap -lyajl
+NETPLUG_LIBS := -lnl-route-3 -lnl-3 -lnftables -lyajl
+MANAGER_LIBS := -larchive -lcrypto -lyajl
+ifneq ($(STATIC),)
+RUNTIME_LIBS := -lseccomp -lcap -l:libyajl_s.a
+endif
+
+.PHONY: all runtime netplug manager image demo install uninstall test unit-test lint format bench clean help deps
+.DELETE_ON_ERROR:
+
+all: runtime netplug manager image ## build everything into build/
+runtime: $(BIN)/myrun ## build myrun alone
+netplug: $(BIN)/netplug $(addprefix $(LIBEXEC)/netplug/,$(PLUGINS)) ## build netplug and its plugin links
+manager: $(BIN)/mymgr ## build mymgr alone
+image: $(IMAGES)/busybox.tar ## make the default image from Debian's busybox-static
+
+$(BUILD)/libbase.a: $(LIB_OBJECTS)
+$(BUILD)/libspec.a: $(SPEC_OBJECTS)
+$(BUILD)/lib%.a:
+	@echo "  AR      $@"
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BIN)/myrun: $(RUNTIME_OBJECTS) $(BASE)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) $(STATIC) -o $@ $^ $(RUNTIME_LIBS)
+
+$(BIN)/netplug: $(NETPLUG_OBJECTS) $(BASE)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(NETPLUG_LIBS)
+
+$(BIN)/mymgr: $(MANAGER_OBJECTS) $(BASE)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(MANAGER_LIBS)
+
+$(LIBEXEC)/netplug/%: $(BIN)/netplug
+	@mkdir -p $(@D)
+	$(Q)ln -sfn ../../bin/netplug $@
+
+$(IMAGES)/busybox.tar: bundles/busybox-image.sh
+	@mkdir -p $(@D)
+	@echo "  IMAGE   $@"
+	$(Q)sh $< $@
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+-include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(SPEC_OBJECTS) $(RUNTIME_OBJECTS) $(NETPLUG_OBJECTS) $(MANAGER_OBJECTS))
+
+# Unit tests: one program a file in tests/unit, named after the module it tests.
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
+# What a unit test may link beside lib and spec: the rooms without their main.
+UNIT_OBJECTS := $(filter-out %/main.o,$(RUNTIME_OBJECTS) $(MANAGER_OBJECTS) $(NETPLUG_OBJECTS))
+
+$(BUILD)/libunit.a: $(UNIT_OBJECTS)
+
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libunit.a $(BASE)
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libunit.a $(BASE) \
+		-lcmocka -larchive -lcrypto -lyajl -lseccomp -lcap -lnl-route-3 -lnl-3 -lnftables
+
+-include $(addsuffix .d,$(UNIT_TESTS))
+
+unit-test: $(UNIT_TESTS) ## run the C unit tests alone
+	$(Q)for t in $(UNIT_TESTS); do $$t || exit 1; done
+
+test: all $(UNIT_TESTS) ## run every test; ends with "N passed, N failed"
+	$(Q)BUILD="$(abspath $(BUILD))" tests/run.sh $(SUITES)
+
+bench: all ## measure against crun, runc and the reference plugins
+	$(Q)BUILD="$(abspath $(BUILD))" tests/bench/run.sh
+
+deps: ## install what building and testing needs (Debian)
+	$(Q)sh tests/packages.sh build
+
+demo: ## install what is needed, build, and run the main job on the default image
+	$(Q)sh tests/packages.sh build
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)BUILD="$(abspath $(BUILD))" sh tests/demo.sh
+
+C_FILES = $(call sources,lib spec runtime netplug manager) $(wildcard tests/unit/*.c tests/fuzz/*.c)
+H_FILES = $(wildcard lib/*.h spec/*.h runtime/*.h runtime/*/*.h netplug/*.h manager/*.h manager/*/*.h)
+
+lint: ## clang-format, clang-tidy and cppcheck
+	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+		--suppressions-list=.cppcheck --std=c11 -D_GNU_SOURCE -DVERSION='""' -DPREFIX='""' $(C_FILES)
+	clang-tidy --quiet $(C_FILES) -- -std=gnu17 -D_GNU_SOURCE -DVERSION='""' -DPREFIX='""' \
+		$(shell $(PKG_CONFIG) --cflags libnl-route-3.0)
+
+format: ## rewrite the sources with clang-format
+	clang-format -i $(C_FILES) $(H_FILES)
+
+install: all ## install below $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/netplug $(DESTDIR)$(PREFIX)/share/mymgr/images
+	install -m 755 $(BIN)/myrun $(BIN)/mymgr $(BIN)/netplug $(DESTDIR)$(PREFIX)/bin
+	for p in $(PLUGINS); do ln -sfn ../../bin/netplug $(DESTDIR)$(PREFIX)/libexec/netplug/$$p; done
+	install -m 644 $(IMAGES)/busybox.tar $(DESTDIR)$(PREFIX)/share/mymgr/images
+	for m in docs/*.[1-8]; do \
+		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+
+uninstall: ## remove what install put there
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,myrun mymgr netplug)
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/netplug $(DESTDIR)$(PREFIX)/share/mymgr
+	for m in docs/*.[1-8]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

@@ -1,0 +1,36 @@
+/*
+ * file.h: small files as a whole: read bounded, written by stage and rename, locked.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "error.h"
+
+/**
+ * Reads a whole file.
+ * @dir_fd: where `path` starts; AT_FDCWD for the current directory
+ * @max: the most bytes accepted; a larger file is an error (-EFBIG)
+ * @out: set to the content with a NUL behind it; the caller frees it
+ * @size: set to the content's size; may be NULL
+ * Returns 0 or a negative errno; the message names the path.
+ */
+int file_read(int dir_fd, const char *path, size_t max, char **out, size_t *size, struct error *err);
+
+/**
+ * Replaces a file at once: written to a temporary name with O_EXCL, fsynced, renamed.
+ * A reader sees the old content or the new, also after a crash.
+ */
+int file_write_atomic(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, struct error *err);
+
+/** Writes to a file that exists already, in one write(2): /proc, /sys and cgroup files. */
+int file_write_existing(int dir_fd, const char *path, const char *data, struct error *err);
+
+enum file_lock { FILE_LOCK_SHARED, FILE_LOCK_EXCLUSIVE };
+
+/**
+ * Opens (making it if need be) and locks a file with flock(2), waiting for the lock.
+ * Returns the fd that holds the lock; closing it releases the lock. Or a negative errno.
+ */
+int file_lock(int dir_fd, const char *path, enum file_lock kind, struct error *err);

@@ -1,0 +1,129 @@
+#include "memory.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Big enough that a usual config.json needs only a few chunks. */
+#define ARENA_CHUNK_SIZE ((size_t)16 * 1024)
+
+struct arena_chunk {
+        struct arena_chunk *next;
+        size_t used;
+        size_t size;
+        max_align_t data[];
+};
+
+struct arena {
+        struct arena_chunk *chunks;
+};
+
+static void __attribute__((noreturn)) out_of_memory(void) {
+        static const char message[] = "out of memory\n";
+
+        (void) !write(STDERR_FILENO, message, sizeof(message) - 1);
+        _exit(EXIT_FAILURE);
+}
+
+void *xcalloc(size_t count, size_t size) {
+        void *memory = calloc(count ? count : 1, size ? size : 1);
+
+        if (!memory)
+                out_of_memory();
+        return memory;
+}
+
+void *xrealloc(void *old, size_t count, size_t size) {
+        void *memory = reallocarray(old, count ? count : 1, size ? size : 1);
+
+        if (!memory)
+                out_of_memory();
+        return memory;
+}
+
+char *xstrdup(const char *text) {
+        return text ? xstrndup(text, strlen(text)) : NULL;
+}
+
+char *xstrndup(const char *text, size_t size) {
+        char *copy = xcalloc(size + 1, 1);
+
+        memcpy(copy, text, size);
+        return copy;
+}
+
+struct arena *arena_new(void) {
+        return xcalloc(1, sizeof(struct arena));
+}
+
+void arena_free(struct arena *arena) {
+        struct arena_chunk *chunk = arena ? arena->chunks : NULL;
+
+        while (chunk) {
+                struct arena_chunk *next = chunk->next;
+
+                free(chunk);
+                chunk = next;
+        }
+        free(arena);
+}
+
+void *arena_alloc(struct arena *arena, size_t count, size_t size) {
+        struct arena_chunk *chunk = arena->chunks;
+        size_t bytes;
+        void *memory;
+
+        if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
+                out_of_memory();
+        bytes = (bytes + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+
+        if (!chunk || chunk->size - chunk->used < bytes) {
+                size_t chunk_size = bytes > ARENA_CHUNK_SIZE ? bytes : ARENA_CHUNK_SIZE;
+
+                chunk = xcalloc(1, sizeof(*chunk) + chunk_size);
+                chunk->size = chunk_size;
+                /* A chunk made for one large object is full at once: keep the current one in front. */
+                if (bytes > ARENA_CHUNK_SIZE && arena->chunks) {
+                        chunk->next = arena->chunks->next;
+                        arena->chunks->next = chunk;
+                } else {
+                        chunk->next = arena->chunks;
+                        arena->chunks = chunk;
+                }
+        }
+
+        memory = (char *) chunk->data + chunk->used;
+        chunk->used += bytes;
+        return memory;
+}
+
+char *arena_strdup(struct arena *arena, const char *text) {
+        return text ? arena_strndup(arena, text, strlen(text)) : NULL;
+}
+
+char *arena_strndup(struct arena *arena, const char *text, size_t size) {
+        char *copy = arena_alloc(arena, size + 1, 1);
+
+        memcpy(copy, text, size);
+        return copy;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...) {
+        va_list args;
+        va_list again;
+        char *text;
+        int length;
+
+        va_start(args, format);
+        va_copy(again, args);
+        length = vsnprintf(NULL, 0, format, args);
+        va_end(args);
+        if (length < 0)
+                out_of_memory();
+        text = arena_alloc(arena, (size_t) length + 1, 1);
+        (void) vsnprintf(text, (size_t) length + 1, format, again);
+        va_end(again);
+        return text;
+}

@@ -1,0 +1,87 @@
+/*
+ * cgroup.h: the container's control group, whatever the host mounts: v2
+ * (unified), v1 (legacy), v1 with a v2 tree beside it (hybrid), or systemd.
+ *
+ * Each is a driver behind one table; callers see one `struct cgroup`. A cgroup
+ * is found again from what cgroup_write() put in state.json.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "../../lib/error.h"
+#include "../../lib/json.h"
+#include "../../spec/runtime_config.h"
+
+struct cgroup;
+
+struct cgroup_request {
+        const char *container_id;
+        const char *cgroups_path; /* linux.cgroupsPath, or NULL for a default made from the id */
+        bool systemd;             /* --systemd-cgroup: cgroups_path is "slice:prefix:name" */
+        bool rootless;            /* a cgroup that may not be made is left out, not an error */
+        const struct runtime_resources *resources; /* may be NULL */
+        const struct runtime_pairs *annotations;   /* for org.systemd.property.* */
+};
+
+/**
+ * Makes the cgroup and sets its limits, with no process in it yet.
+ * On failure everything made so far is removed again.
+ * @out: the cgroup; release the handle with cgroup_free()
+ */
+int cgroup_create(const struct cgroup_request *request, struct cgroup **out, struct error *err);
+
+/**
+ * An fd of the v2 directory for clone3(CLONE_INTO_CGROUP), or -1 when the process
+ * must be moved with cgroup_attach(). The fd belongs to the cgroup.
+ */
+int cgroup_clone_fd(const struct cgroup *cgroup);
+
+/** Moves a process into the cgroup, in every hierarchy it has (with CLONE_INTO_CGROUP: the others). */
+int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct error *err);
+
+/** Changes limits of a running container: only what is set in `resources` changes. */
+int cgroup_update(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err);
+
+/** Freezes or thaws all processes, waiting until the kernel says so (at most 5 s: -ETIMEDOUT). */
+int cgroup_freeze(const struct cgroup *cgroup, bool frozen, struct error *err);
+
+/** 1 if frozen, 0 if not, or a negative errno. */
+int cgroup_frozen(const struct cgroup *cgroup, struct error *err);
+
+/** All processes of the cgroup and the cgroups below it; the caller frees *pids. Gone: zero processes. */
+int cgroup_pids(const struct cgroup *cgroup, pid_t **pids, size_t *count, struct error *err);
+
+/** Signals every process; SIGKILL uses cgroup.kill where the kernel has it. */
+int cgroup_signal(const struct cgroup *cgroup, int signal, struct error *err);
+
+/** Removes the cgroup with all below it, killing what still runs there. 0 when gone already. */
+int cgroup_remove(const struct cgroup *cgroup, struct error *err);
+
+/** Writes usage figures as the "data" of `runc events --stats` has them: members cpu, memory, pids, blkio, hugetlb. */
+int cgroup_stats(const struct cgroup *cgroup, struct json_writer *writer, struct error *err);
+
+/** For state.json: writes / reads the member `key` that names the cgroup's directories. */
+void cgroup_write(const struct cgroup *cgroup, struct json_writer *writer, const char *key);
+int cgroup_read(const struct json *value, struct cgroup **out, struct error *err);
+
+/**
+ * What a "cgroup" mount inside the container must show: for each hierarchy the
+ * host directory of this container's cgroup and the name below /sys/fs/cgroup.
+ */
+struct cgroup_hierarchy {
+        const char *name;      /* "memory", "cpu,cpuacct", "systemd"; "" for v2 */
+        const char *directory; /* absolute host path of this container's cgroup, e.g. /sys/fs/cgroup/memory/x */
+        const char *mount;     /* absolute host path of the hierarchy's mount */
+        bool v2;
+};
+
+/** The hierarchies, which belong to the cgroup. Returns their number. */
+size_t cgroup_hierarchies(const struct cgroup *cgroup, const struct cgroup_hierarchy **out);
+
+/** True if the host has a pure v2 tree at /sys/fs/cgroup. */
+bool cgroup_host_unified(void);
+
+void cgroup_free(struct cgroup *cgroup);
