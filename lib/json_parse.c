@@ -1,0 +1,224 @@
+/*
+ * From text to tree. yajl's streaming parser calls back for each token; the
+ * tree and all its limits are ours.
+ */
+#include <errno.h>
+#include <string.h>
+#include <yajl/yajl_parse.h>
+
+#include "cleanup.h"
+#include "file.h"
+#include "json.h"
+
+#define DEFAULT_SIZE ((size_t)16 * 1024 * 1024)
+#define DEFAULT_DEPTH 64
+#define DEFAULT_MEMBERS 16384
+
+struct json_builder {
+        struct arena *arena;
+        struct json_limits limits;
+        struct json *root;
+        struct json *open; /* the innermost object or array not yet ended */
+        size_t depth;
+        const char *key; /* of the member whose value comes next */
+        uint32_t key_hash;
+        struct error *err; /* always there, so that a callback's refusal is told from yajl's */
+};
+
+/* FNV-1a: spares most string comparisons when members are looked up. */
+static uint32_t hash_key(const char *key, size_t size) {
+        uint32_t hash = 2166136261U;
+
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ (unsigned char) key[i]) * 16777619U;
+        return hash;
+}
+
+static struct json *add_value(struct json_builder *builder, enum json_type type) {
+        struct json *value = arena_alloc(builder->arena, 1, sizeof(*value));
+        struct json *parent = builder->open;
+
+        value->type = type;
+        value->parent = parent;
+        if (!parent) {
+                builder->root = value;
+                return value;
+        }
+        if (parent->type == JSON_OBJECT) {
+                value->key = builder->key;
+                value->key_hash = builder->key_hash;
+        }
+        value->index = parent->count++;
+        if (parent->last)
+                parent->last->next = value;
+        else
+                parent->first = value;
+        parent->last = value;
+        return value;
+}
+
+static int on_null(void *context) {
+        (void) add_value(context, JSON_NULL);
+        return 1;
+}
+
+static int on_boolean(void *context, int boolean) {
+        add_value(context, JSON_BOOL)->boolean = boolean;
+        return 1;
+}
+
+static int on_number(void *context, const char *text, size_t size) {
+        struct json_builder *builder = context;
+
+        add_value(builder, JSON_NUMBER)->text = arena_strndup(builder->arena, text, size);
+        return 1;
+}
+
+/* A NUL would end a path or name early, so that what is checked differs from what is used. */
+static int check_text(struct json_builder *builder, const unsigned char *text, size_t size) {
+        if (!memchr(text, '\0', size))
+                return 1;
+        (void) error_set(builder->err, EINVAL, "a string holds a NUL character");
+        return 0;
+}
+
+static int on_string(void *context, const unsigned char *text, size_t size) {
+        struct json_builder *builder = context;
+
+        if (!check_text(builder, text, size))
+                return 0;
+        add_value(builder, JSON_STRING)->text = arena_strndup(builder->arena, (const char *) text, size);
+        return 1;
+}
+
+static int on_key(void *context, const unsigned char *text, size_t size) {
+        struct json_builder *builder = context;
+
+        if (!check_text(builder, text, size))
+                return 0;
+        if (builder->open->count >= builder->limits.members) {
+                (void) json_error(builder->open, builder->err, E2BIG, "more than %zu members", builder->limits.members);
+                return 0;
+        }
+        builder->key = arena_strndup(builder->arena, (const char *) text, size);
+        builder->key_hash = hash_key(builder->key, size);
+        json_for_each(member, builder->open) {
+                if (member->key_hash == builder->key_hash && str_equal(member->key, builder->key)) {
+                        (void) json_error(member, builder->err, EINVAL, "given twice");
+                        return 0;
+                }
+        }
+        return 1;
+}
+
+static int on_start(struct json_builder *builder, enum json_type type) {
+        if (builder->depth >= builder->limits.depth) {
+                (void) error_set(builder->err, E2BIG, "nested more than %zu levels deep", builder->limits.depth);
+                return 0;
+        }
+        builder->open = add_value(builder, type);
+        builder->depth++;
+        return 1;
+}
+
+static int on_start_object(void *context) {
+        return on_start(context, JSON_OBJECT);
+}
+
+static int on_start_array(void *context) {
+        return on_start(context, JSON_ARRAY);
+}
+
+static int on_end(void *context) {
+        struct json_builder *builder = context;
+
+        /* The tree is read-only for its users; while it is built, its values are ours to change. */
+        builder->open = (struct json *) (uintptr_t) builder->open->parent;
+        builder->depth--;
+        return 1;
+}
+
+static const yajl_callbacks callbacks = {
+        .yajl_null = on_null,
+        .yajl_boolean = on_boolean,
+        .yajl_number = on_number,
+        .yajl_string = on_string,
+        .yajl_start_map = on_start_object,
+        .yajl_map_key = on_key,
+        .yajl_end_map = on_end,
+        .yajl_start_array = on_start_array,
+        .yajl_end_array = on_end,
+};
+
+/* "parse error: trailing garbage" and the like, with the line: yajl's own excerpt may hold anything. */
+static int syntax_error(yajl_handle parser, const char *text, size_t size, struct error *err) {
+        size_t consumed = yajl_get_bytes_consumed(parser);
+        unsigned char *message = yajl_get_error(parser, 0, (const unsigned char *) text, size);
+        const char *reason = (const char *) message;
+        size_t line = 1;
+        size_t column = 1;
+
+        for (size_t i = 0; i < size && i < consumed; i++) {
+                column++;
+                if (text[i] == '\n') {
+                        line++;
+                        column = 1;
+                }
+        }
+        for (const char *colon = strchr(reason, ':'); colon && colon[1] == ' '; colon = strchr(reason, ':'))
+                reason = colon + 2;
+        (void) error_set(err, EINVAL, "line %zu, column %zu: not valid JSON: %.*s", line, column,
+                         (int) strcspn(reason, "\n"), reason);
+        yajl_free_error(parser, message);
+        return -EINVAL;
+}
+
+DEFINE_CLEANUP(cleanup_yajl, yajl_handle, yajl_free);
+
+int json_parse(struct arena *arena, const char *text, size_t size, const struct json_limits *limits,
+               const struct json **out, struct error *err) {
+        struct error refusal = {0};
+        struct json_builder builder = {.arena = arena, .err = &refusal};
+        _cleanup_(cleanup_yajl) yajl_handle parser = NULL;
+        yajl_status status;
+
+        if (limits)
+                builder.limits = *limits;
+        builder.limits.size = builder.limits.size ? builder.limits.size : DEFAULT_SIZE;
+        builder.limits.depth = builder.limits.depth ? builder.limits.depth : DEFAULT_DEPTH;
+        builder.limits.members = builder.limits.members ? builder.limits.members : DEFAULT_MEMBERS;
+        if (size > builder.limits.size)
+                return error_set(err, EFBIG, "larger than %zu bytes", builder.limits.size);
+
+        parser = yajl_alloc(&callbacks, NULL, &builder);
+        if (!parser)
+                return error_errno(err, ENOMEM, "cannot parse JSON");
+        status = yajl_parse(parser, (const unsigned char *) text, size);
+        if (status == yajl_status_ok)
+                status = yajl_complete_parse(parser);
+        if (status == yajl_status_client_canceled) {
+                if (err)
+                        *err = refusal;
+                return -refusal.code;
+        }
+        if (status != yajl_status_ok)
+                return syntax_error(parser, text, size, err);
+        if (!builder.root)
+                return error_set(err, EINVAL, "not valid JSON: the document is empty");
+        *out = builder.root;
+        return 0;
+}
+
+int json_parse_file(struct arena *arena, int dir_fd, const char *path, const struct json_limits *limits,
+                    const struct json **out, struct error *err) {
+        _cleanup_free_ char *text = NULL;
+        size_t max = limits && limits->size ? limits->size : DEFAULT_SIZE;
+        size_t size;
+        int r;
+
+        r = file_read(dir_fd, path, max, &text, &size, err);
+        if (r < 0)
+                return r;
+        r = json_parse(arena, text, size, limits, out, err);
+        return r < 0 ? error_wrap(err, "%s", path) : 0;
+}
