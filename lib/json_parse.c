@@ -10,7 +10,7 @@
 #include "file.h"
 #include "json.h"
 
-#define DEFAULT_SIZE ((size_t)16 * 1024 * 1024)
+#define DEFAULT_SIZE ((size_t) 16 * 1024 * 1024)
 #define DEFAULT_DEPTH 64
 #define DEFAULT_MEMBERS 16384
 
@@ -102,7 +102,7 @@ static int on_key(void *context, const unsigned char *text, size_t size) {
         }
         builder->key = arena_strndup(builder->arena, (const char *) text, size);
         builder->key_hash = hash_key(builder->key, size);
-        json_for_each(member, builder->open) {
+        json_for_each (member, builder->open) {
                 if (member->key_hash == builder->key_hash && str_equal(member->key, builder->key)) {
                         (void) json_error(member, builder->err, EINVAL, "given twice");
                         return 0;
@@ -203,8 +203,6 @@ int json_parse(struct arena *arena, const char *text, size_t size, const struct 
         }
         if (status != yajl_status_ok)
                 return syntax_error(parser, text, size, err);
-        if (!builder.root)
-                return error_set(err, EINVAL, "not valid JSON: the document is empty");
         *out = builder.root;
         return 0;
 }

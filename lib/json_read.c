@@ -11,7 +11,7 @@
 #include "json.h"
 
 static const char *const type_names[] = {
-        [JSON_NULL] = "null",     [JSON_BOOL] = "a boolean",  [JSON_NUMBER] = "a number",
+        [JSON_NULL] = "null",       [JSON_BOOL] = "a boolean",   [JSON_NUMBER] = "a number",
         [JSON_STRING] = "a string", [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array",
 };
 
@@ -55,7 +55,7 @@ int json_error(const struct json *value, struct error *err, int code, const char
 const struct json *json_get(const struct json *object, const char *key) {
         if (!object || object->type != JSON_OBJECT)
                 return NULL;
-        json_for_each(member, object) {
+        json_for_each (member, object) {
                 if (str_equal(member->key, key))
                         return member->type == JSON_NULL ? NULL : member;
         }
@@ -204,7 +204,7 @@ int json_get_strings(struct arena *arena, const struct json *object, const char 
         if (r <= 0)
                 return r;
         list = arena_alloc(arena, array->count + 1, sizeof(*list));
-        json_for_each(item, array) {
+        json_for_each (item, array) {
                 r = json_expect(item, JSON_STRING, err);
                 if (r < 0)
                         return r;

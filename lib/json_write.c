@@ -184,7 +184,7 @@ void json_put_value(struct json_writer *writer, const char *key, const struct js
         case JSON_OBJECT:
         case JSON_ARRAY:
                 begin_container(writer, key, value->type == JSON_OBJECT ? "{" : "[");
-                json_for_each(child, value)
+                json_for_each (child, value)
                         json_put_value(writer, child->key, child);
                 end_container(writer, value->type == JSON_OBJECT ? "}" : "]");
                 break;

@@ -12,8 +12,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct log_options {
-        const char *program; /* the prefix on standard error */
-        const char *path;    /* a file to append to beside standard error; NULL for none */
+        const char *program;    /* the prefix on standard error */
+        const char *path;       /* a file to append to beside standard error; NULL for none */
         enum log_format format; /* of the file: one JSON object {level, msg, time} a line, or text */
         enum log_level level;
 };

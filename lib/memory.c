@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 /* Big enough that a usual config.json needs only a few chunks. */
-#define ARENA_CHUNK_SIZE ((size_t)16 * 1024)
+#define ARENA_CHUNK_SIZE ((size_t) 16 * 1024)
 
 struct arena_chunk {
         struct arena_chunk *next;

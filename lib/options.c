@@ -207,8 +207,7 @@ static void command_help(FILE *out, const char *program, const struct command *c
         options_help(out, command->options);
 }
 
-void command_list_help(FILE *out, const char *usage, const struct option_row *options,
-                       const struct command *commands) {
+void command_list_help(FILE *out, const char *usage, const struct option_row *options, const struct command *commands) {
         int width = 0;
 
         (void) fprintf(out, "Usage: %s\n", usage);

@@ -26,12 +26,12 @@ enum option_type {
 
 /* One option. A table ends with a row whose `name` is NULL. */
 struct option_row {
-        const char *name;    /* without dashes */
-        char letter;         /* short form, or 0 */
-        const char *alias;   /* another long name that is accepted but not shown, or NULL */
+        const char *name;  /* without dashes */
+        char letter;       /* short form, or 0 */
+        const char *alias; /* another long name that is accepted but not shown, or NULL */
         enum option_type type;
-        size_t offset;       /* of the variable within the command's options struct */
-        const char *value;   /* what --help calls the value; NULL for flags */
+        size_t offset;     /* of the variable within the command's options struct */
+        const char *value; /* what --help calls the value; NULL for flags */
         const char *help;
 };
 

@@ -57,7 +57,8 @@ const char *path_of_fd(int fd, char buffer[PATH_FD_MAX]);
 /** True if the text is one usable file name: not empty, not "." or "..", no "/", at most 255 bytes. */
 bool path_is_name(const char *text);
 
-/** True if the text matches [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 255 bytes: ids and names of containers, networks, volumes. */
+/** True if the text matches [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 255 bytes: ids and names of containers, networks,
+ * volumes. */
 bool path_is_id(const char *text);
 
 /** Removes "//", "/./" and "/../" by text alone, as Go's path.Clean; the caller frees it. */
@@ -69,7 +70,8 @@ char *path_join(const char *directory, const char *name);
 /** The absolute form of `path` by the current directory, cleaned, links kept; the caller frees *out. */
 int path_absolute(const char *path, char **out, struct error *err);
 
-/** Removes `name` below directory `dir_fd` and all it holds, never following links or leaving the file system. 0 when gone already. */
+/** Removes `name` below directory `dir_fd` and all it holds, never following links or leaving the file system. 0 when
+ * gone already. */
 int path_remove_tree(int dir_fd, const char *name, struct error *err);
 
 /** mkdir -p for a trusted path of the program's own (state, store). Returns 0 or a negative errno. */

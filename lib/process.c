@@ -16,7 +16,7 @@
 #include "cleanup.h"
 #include "str.h"
 
-#define DEFAULT_OUTPUT_MAX ((size_t)1024 * 1024)
+#define DEFAULT_OUTPUT_MAX ((size_t) 1024 * 1024)
 
 extern char **environ;
 
@@ -212,6 +212,9 @@ int process_run(const struct process_options *options, struct process_result *re
                 ;
         if (r == -EFBIG)
                 return error_set(err, EFBIG, "%s: printed too much", program);
+        if (r == -ETIMEDOUT)
+                return error_set(err, ETIMEDOUT, "%s: did not finish within %.3g s", program,
+                                 (double) options->timeout_ns / 1e9);
         if (r < 0)
                 return error_errno(err, -r, "%s", program);
         if (options->capture_output)

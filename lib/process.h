@@ -16,10 +16,10 @@ struct process_options {
         const char *const *env;  /* NULL: this process's environment */
         const char *input;       /* standard input; NULL: /dev/null */
         size_t input_size;
-        bool capture_output;   /* standard output into the result, else it is inherited */
-        bool capture_errors;   /* standard error into the result, else it is inherited */
-        size_t output_max;     /* the most bytes kept of each; 0: 1 MiB. More is an error */
-        int64_t timeout_ns;    /* 0: none; past it the program is killed and -ETIMEDOUT returned */
+        bool capture_output; /* standard output into the result, else it is inherited */
+        bool capture_errors; /* standard error into the result, else it is inherited */
+        size_t output_max;   /* the most bytes kept of each; 0: 1 MiB. More is an error */
+        int64_t timeout_ns;  /* 0: none; past it the program is killed and -ETIMEDOUT returned */
 };
 
 struct process_result {

@@ -122,10 +122,10 @@ struct runtime_process {
 };
 
 struct runtime_hook {
-        const char *path; /* absolute */
+        const char *path;        /* absolute */
         const char *const *args; /* argv with argv[0]; NULL: {path} */
-        const char *const *env; /* NULL: an empty environment */
-        struct opt_i64 timeout; /* seconds */
+        const char *const *env;  /* NULL: an empty environment */
+        struct opt_i64 timeout;  /* seconds */
 };
 
 enum runtime_hook_point {
@@ -179,7 +179,7 @@ struct runtime_device {
 
 struct runtime_device_rule {
         bool allow;
-        char type; /* 'a' (all), 'c' or 'b' */
+        char type;            /* 'a' (all), 'c' or 'b' */
         struct opt_i64 major; /* not set, or -1: every major */
         struct opt_i64 minor;
         const char *access; /* of "rwm"; never NULL after parsing */
@@ -205,7 +205,7 @@ struct runtime_block_weight {
 
 struct runtime_hugepage_limit {
         const char *page_size; /* "2MB" */
-        uint64_t limit; /* bytes */
+        uint64_t limit;        /* bytes */
 };
 
 struct runtime_rdma {
@@ -324,7 +324,7 @@ struct runtime_linux {
         const char *mount_label;
         const struct json *intel_rdt;     /* the section as it stands, for the errors that name it */
         const struct json *memory_policy; /* likewise */
-        const char *personality_domain; /* "LINUX", "LINUX32"; NULL: absent */
+        const char *personality_domain;   /* "LINUX", "LINUX32"; NULL: absent */
         const char *const *personality_flags;
 };
 

@@ -24,12 +24,12 @@ void store_free(struct store *store);
 /* One image as found in the store; image_free() releases it with all it points at. */
 struct image {
         struct arena *arena;
-        char id[65];                     /* hexadecimal digest of its config */
-        char manifest_digest[65];        /* hexadecimal digest of its manifest */
-        const char *const *references;   /* "nginx:latest", …; NULL-terminated, may be empty */
-        const char *const *diff_ids;     /* hexadecimal, lowest layer first, NULL-terminated */
-        uint64_t size;                   /* bytes of its unpacked layers */
-        int64_t created;                 /* seconds since 1970 */
+        char id[65];                   /* hexadecimal digest of its config */
+        char manifest_digest[65];      /* hexadecimal digest of its manifest */
+        const char *const *references; /* "nginx:latest", …; NULL-terminated, may be empty */
+        const char *const *diff_ids;   /* hexadecimal, lowest layer first, NULL-terminated */
+        uint64_t size;                 /* bytes of its unpacked layers */
+        int64_t created;               /* seconds since 1970 */
         struct image_config config;
 };
 

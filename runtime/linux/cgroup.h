@@ -19,9 +19,9 @@ struct cgroup;
 
 struct cgroup_request {
         const char *container_id;
-        const char *cgroups_path; /* linux.cgroupsPath, or NULL for a default made from the id */
-        bool systemd;             /* --systemd-cgroup: cgroups_path is "slice:prefix:name" */
-        bool rootless;            /* a cgroup that may not be made is left out, not an error */
+        const char *cgroups_path;                  /* linux.cgroupsPath, or NULL for a default made from the id */
+        bool systemd;                              /* --systemd-cgroup: cgroups_path is "slice:prefix:name" */
+        bool rootless;                             /* a cgroup that may not be made is left out, not an error */
         const struct runtime_resources *resources; /* may be NULL */
         const struct runtime_pairs *annotations;   /* for org.systemd.property.* */
 };

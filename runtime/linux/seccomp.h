@@ -12,8 +12,8 @@
 
 /* A compiled filter: BPF code as seccomp(2) takes it. */
 struct seccomp_program {
-        void *code; /* struct sock_filter[], freed by seccomp_program_free() */
-        size_t size; /* bytes */
+        void *code;         /* struct sock_filter[], freed by seccomp_program_free() */
+        size_t size;        /* bytes */
         unsigned int flags; /* SECCOMP_FILTER_FLAG_* */
         bool notify;        /* some rule notifies: seccomp_load() returns the listener fd */
 };
@@ -32,7 +32,8 @@ int seccomp_compile(const struct runtime_seccomp *seccomp, int cache_dir_fd, str
  */
 int seccomp_load(const struct seccomp_program *program, struct error *err);
 
-/** Sends the listener fd with the container's state to linux.seccomp.listenerPath (config-linux.md, containerProcessState). */
+/** Sends the listener fd with the container's state to linux.seccomp.listenerPath (config-linux.md,
+ * containerProcessState). */
 int seccomp_send_listener(const struct runtime_seccomp *seccomp, int listener_fd, const char *container_process_state,
                           struct error *err);
 
