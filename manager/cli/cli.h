@@ -11,16 +11,13 @@
 #include "../../lib/error.h"
 #include "../../lib/options.h"
 #include "../../lib/str.h"
+#include "../manager.h"
 
 struct store;
 
 struct cli {
-        const char *program;         /* "mymgr", for messages and help */
-        const char *root;            /* state that lasts: images, containers, networks, volumes */
-        const char *run_root;        /* state that a reboot may lose: sockets, the runtime's state, leases */
-        const char *runtime;         /* path of the OCI runtime */
-        struct str_list plugin_dirs; /* where CNI plugins are looked for, in order */
-        bool debug;
+        const char *program; /* "mymgr", for messages and help */
+        struct manager manager;
         struct store *store; /* opened by cli_store() */
 };
 
