@@ -1,0 +1,57 @@
+# OCI bundles for tests: a busybox root filesystem and a config.json edited by jq.
+#
+#     make_bundle "$BATS_TEST_TMPDIR/bundle"     sets BUNDLE
+#     set_args sh -c 'echo hello'
+#     edit_config '.process.cwd = "/tmp"'
+
+# The rootfs of every bundle is a copy of this one.
+base_rootfs() {
+        local base=$BUILD/images/busybox-rootfs staged applet
+
+        if [ ! -d "$base" ]; then
+                mkdir -p "$BUILD/images"
+                staged=$(mktemp -d "$BUILD/images/rootfs.XXXXXX")
+                chmod 755 "$staged"
+                mkdir -p "$staged"/{bin,dev,etc,proc,root,run,sys,usr,var,mnt}
+                mkdir -m 1777 "$staged/tmp"
+                cp "$(command -v busybox)" "$staged/bin/busybox"
+                for applet in $(busybox --list); do
+                        ln -sfn busybox "$staged/bin/$applet"
+                done
+                rm -f "$staged/bin/busybox"
+                cp "$(command -v busybox)" "$staged/bin/busybox"
+                printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/:/bin/sh\n' >"$staged/etc/passwd"
+                printf 'root:x:0:\nuser:x:1000:\nextra:x:2000:user\n' >"$staged/etc/group"
+                # Two suites may get here at once: the first one wins.
+                mv -T "$staged" "$base" 2>/dev/null || rm -rf "$staged"
+        fi
+        echo "$base"
+}
+
+# make_bundle DIR: a bundle that runs `true`; sets BUNDLE to DIR.
+make_bundle() {
+        BUNDLE=$1
+        mkdir -p "$BUNDLE"
+        cp -a "$(base_rootfs)" "$BUNDLE/rootfs"
+        cp "$HELPERS/config.json" "$BUNDLE/config.json"
+}
+
+# edit_config EXPRESSION [JQ OPTION...]: changes $BUNDLE/config.json.
+edit_config() {
+        local expression=$1
+
+        shift
+        jq "$@" "$expression" "$BUNDLE/config.json" >"$BUNDLE/config.json.new"
+        mv "$BUNDLE/config.json.new" "$BUNDLE/config.json"
+}
+
+# set_args COMMAND [ARG...]: what the container runs.
+set_args() {
+        jq '.process.args = $ARGS.positional' "$BUNDLE/config.json" --args -- "$@" >"$BUNDLE/config.json.new"
+        mv "$BUNDLE/config.json.new" "$BUNDLE/config.json"
+}
+
+# remove_namespace TYPE: the container shares the host's.
+remove_namespace() {
+        edit_config 'del(.linux.namespaces[] | select(.type == $type))' --arg type "$1"
+}

@@ -1,0 +1,208 @@
+# What every suite needs: the programs, waiting for a condition, assertions that
+# say what they saw, and leak checks.
+#
+#     load ../helpers/common        (bats finds it relative to the suite)
+#
+# Set here: BUILD, MYRUN, MYMGR, NETPLUG, CNI_PLUGINS (the directory of our plugins).
+
+HELPERS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+SOURCE=$(cd "$HELPERS/../.." && pwd)
+export BUILD=${BUILD:-$SOURCE/build}
+export MYRUN=${MYRUN:-$BUILD/bin/myrun}
+export MYMGR=${MYMGR:-$BUILD/bin/mymgr}
+export NETPLUG=${NETPLUG:-$BUILD/bin/netplug}
+export CNI_PLUGINS=${CNI_PLUGINS:-$BUILD/libexec/netplug}
+
+# A short word that no other test process uses: for names of namespaces, containers, links.
+token() {
+        printf 't%x' "$BASHPID"
+}
+
+require_root() {
+        [ "$(id -u)" = 0 ] || skip "needs root"
+}
+
+# require_program NAME...: skips the test where a peer or tool is not installed.
+require_program() {
+        local name
+
+        for name in "$@"; do
+                command -v "$name" >/dev/null || skip "$name is not installed"
+        done
+}
+
+# wait_until [-t SECONDS] COMMAND...: runs the command until it succeeds; fails after SECONDS (10).
+wait_until() {
+        local limit=10 end
+
+        if [ "$1" = -t ]; then
+                limit=$2
+                shift 2
+        fi
+        end=$((SECONDS + limit))
+        until "$@" >/dev/null 2>&1; do
+                if [ "$SECONDS" -ge "$end" ]; then
+                        echo "not within $limit s: $*" >&2
+                        return 1
+                fi
+                sleep 0.02
+        done
+}
+
+# wait_while [-t SECONDS] COMMAND...: runs the command until it fails.
+wait_while() {
+        if [ "$1" = -t ]; then
+                wait_until -t "$2" not "${@:3}"
+        else
+                wait_until not "$@"
+        fi
+}
+
+not() {
+        ! "$@"
+}
+
+process_gone() {
+        [ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null
+}
+
+# ---- assertions; each looks at $status and $output as bats' `run` sets them ----
+
+assert_fail() {
+        printf '%s\n' "$@" >&2
+        return 1
+}
+
+assert_success() {
+        [ "$status" -eq 0 ] || assert_fail "expected success, got status $status with:" "$output"
+}
+
+# assert_failure [STATUS]
+assert_failure() {
+        [ "$status" -ne 0 ] || assert_fail "expected failure, got success with:" "$output"
+        [ $# -eq 0 ] || [ "$status" -eq "$1" ] || assert_fail "expected status $1, got $status with:" "$output"
+}
+
+assert_output() {
+        [ "$output" = "$1" ] || assert_fail "expected output:" "$1" "got:" "$output"
+}
+
+assert_output_contains() {
+        local text
+
+        for text in "$@"; do
+                [[ "$output" == *"$text"* ]] || assert_fail "expected to see: $text" "in:" "$output" || return 1
+        done
+}
+
+refute_output_contains() {
+        local text
+
+        for text in "$@"; do
+                [[ "$output" != *"$text"* ]] || assert_fail "did not expect to see: $text" "in:" "$output" || return 1
+        done
+}
+
+# assert_output_matches REGEX (extended)
+assert_output_matches() {
+        [[ "$output" =~ $1 ]] || assert_fail "expected a match of: $1" "in:" "$output"
+}
+
+# assert_equal ACTUAL EXPECTED
+assert_equal() {
+        [ "$1" = "$2" ] || assert_fail "expected: $2" "got:      $1"
+}
+
+assert_exists() {
+        [ -e "$1" ] || [ -L "$1" ] || assert_fail "missing: $1"
+}
+
+refute_exists() {
+        [ ! -e "$1" ] && [ ! -L "$1" ] || assert_fail "still there: $1"
+}
+
+# assert_clear_error TEXT...: the last `run` failed with a message for people: it names each TEXT,
+# is short, and shows neither a helper's name nor a crash.
+assert_clear_error() {
+        assert_failure || return 1
+        [ "$status" -lt 128 ] || assert_fail "killed by signal $((status - 128)):" "$output" || return 1
+        assert_output_contains "$@" || return 1
+        refute_output_contains "Sanitizer" "runtime error:" "Assertion" "core dumped" || return 1
+        [ "${#output}" -lt 2000 ] || assert_fail "the message is too long: ${#output} bytes" "${output:0:2000}"
+}
+
+# ---- leaks: what the machine holds, one thing a line, before and after ----
+
+# Mount points of this mount namespace.
+list_mounts() {
+        awk '{ print "mount " $5 }' /proc/self/mountinfo
+}
+
+# Directories in every cgroup hierarchy.
+list_cgroups() {
+        local top
+
+        for top in $(awk '$0 ~ / - cgroup2? / { print $5 }' /proc/self/mountinfo | sort -u); do
+                find "$top" -mindepth 1 -type d -printf 'cgroup %p\n' 2>/dev/null
+        done
+}
+
+list_named_netns() {
+        find /run/netns -mindepth 1 -maxdepth 1 -printf 'netns %f\n' 2>/dev/null || true
+}
+
+# Links, addresses and firewall rules of this network namespace.
+list_network() {
+        ip -o link show | awk -F': ' '{ sub(/@.*/, "", $2); print "link " $2 }'
+        nft list ruleset 2>/dev/null | sed 's/counter packets [0-9]* bytes [0-9]*/counter/; s/^/nft /'
+}
+
+# Processes that were started with our environment variable of this suite.
+list_processes() {
+        local environ pid
+
+        for environ in /proc/[0-9]*/environ; do
+                pid=${environ#/proc/}
+                pid=${pid%/environ}
+                [ "$pid" != "$$" ] && [ "$pid" != "$BASHPID" ] || continue
+                if grep -qzx "LEAK_MARK=$LEAK_MARK" "$environ" 2>/dev/null; then
+                        echo "process $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline")"
+                fi
+        done
+}
+
+leaks_list() {
+        {
+                list_mounts
+                list_cgroups
+                list_named_netns
+                list_network
+        } | sort
+}
+
+# leaks_begin: remembers what there is. Call it first in setup or setup_file.
+leaks_begin() {
+        export LEAK_MARK=${LEAK_MARK:-$(token)}
+        LEAK_FILE=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}/leaks.before
+        export LEAK_FILE
+        leaks_list >"$LEAK_FILE"
+}
+
+leaks_now() {
+        leaks_list | comm -13 "$LEAK_FILE" - | if [ "${LEAK_SCOPE:-}" = all ]; then
+                cat
+        else
+                # Others work on this machine too: count only what carries a name of ours.
+                grep -F -e "$LEAK_MARK" -e "${BATS_RUN_TMPDIR:-/nonexistent}" ${LEAK_NAMES:+-e "$LEAK_NAMES"} || true
+        fi
+}
+
+no_leaks() {
+        [ -z "$(leaks_now)" ]
+}
+
+# leaks_check: fails and shows what is there now and was not at leaks_begin. What a process
+# that is just going away still holds gets two seconds.
+leaks_check() {
+        wait_until -t 2 no_leaks 2>/dev/null || assert_fail "left behind:" "$(leaks_now)"
+}
