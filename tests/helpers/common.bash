@@ -62,6 +62,23 @@ not() {
         ! "$@"
 }
 
+# without_fds COMMAND...: replaces this (sub)shell by the command, with only stdin, stdout and stderr
+# open: bats waits for every process that holds one of the fds it passes to tests.
+without_fds() {
+        local fd
+
+        for fd in $(ls "/proc/$BASHPID/fd"); do
+                [ "$fd" -le 2 ] || eval "exec $fd>&-"
+        done
+        exec "$@"
+}
+
+# spawn COMMAND...: starts a program (not a function) in the background; sets SPAWNED to its pid.
+spawn() {
+        (without_fds "$@") </dev/null >/dev/null 2>&1 &
+        SPAWNED=$!
+}
+
 process_gone() {
         [ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null
 }

@@ -14,11 +14,11 @@ manager_begin() {
         host_network >"$MANAGER_DIR/network.before"
 }
 
-# mymgr ARG...: the program under test. fd 3 is bats' own: a monitor that kept it would hang the run.
-mymgr() {
-        in_host "$MYMGR" --root "$MANAGER_DIR/root" --run-root "$MANAGER_DIR/run" \
-                ${MYMGR_RUNTIME:+--runtime "$MYMGR_RUNTIME"} "$@" 3>&-
-}
+# mymgr ARG...: the program under test.
+mymgr() (
+        without_fds nsenter --net="/run/netns/$HOST_NETNS" -- "$MYMGR" --root "$MANAGER_DIR/root" \
+                --run-root "$MANAGER_DIR/run" ${MYMGR_RUNTIME:+--runtime "$MYMGR_RUNTIME"} "$@"
+)
 
 # load_busybox: the default image under the name "busybox".
 load_busybox() {

@@ -57,9 +57,9 @@ host_network() {
 serve_outside() {
         local port=$1
 
-        in_outside socat "TCP-LISTEN:$port,fork,reuseaddr" \
-                'SYSTEM:printf "HTTP/1.0 200 OK\r\n\r\nyou are %s\n" $SOCAT_PEERADDR' </dev/null >/dev/null 2>&1 3>&- &
-        OUTSIDE_SERVER=$!
+        spawn nsenter --net="/run/netns/$OUTSIDE_NETNS" -- socat "TCP-LISTEN:$port,fork,reuseaddr" \
+                "EXEC:$HELPERS/who-asks.sh"
+        OUTSIDE_SERVER=$SPAWNED
         wait_until in_outside bash -c "exec 5<>/dev/tcp/127.0.0.1/$port"
 }
 
