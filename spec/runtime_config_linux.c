@@ -245,7 +245,6 @@ static int check_namespaces(const struct json *object, const struct runtime_linu
                 {"uidMappings", NAMESPACE_USER, section->uid_mappings.count > 0},
                 {"gidMappings", NAMESPACE_USER, section->gid_mappings.count > 0},
                 {"timeOffsets", NAMESPACE_TIME, section->boottime.set || section->monotonic.set},
-                {"netDevices", NAMESPACE_NETWORK, section->net_device_count > 0},
                 {"maskedPaths", NAMESPACE_MOUNT, section->masked_paths && section->masked_paths[0]},
                 {"readonlyPaths", NAMESPACE_MOUNT, section->readonly_paths && section->readonly_paths[0]},
         };
