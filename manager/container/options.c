@@ -81,6 +81,8 @@ void container_options_free(struct container_options *options) {
 }
 
 void container_options_write(struct json_writer *writer, const char *key, const struct container_options *options) {
+        static const struct container_options defaults = CONTAINER_OPTIONS_DEFAULT;
+
         json_begin_object(writer, key);
         for (const struct option_row *row = container_option_rows; row->name; row++) {
                 const void *value = (const char *) options + row->offset;
@@ -100,7 +102,7 @@ void container_options_write(struct json_writer *writer, const char *key, const 
                         break;
                 case OPTION_INT:
                 case OPTION_BYTES:
-                        if (*(const int64_t *) value != 0)
+                        if (*(const int64_t *) value != *(const int64_t *) ((const char *) &defaults + row->offset))
                                 json_put_int(writer, row->name, *(const int64_t *) value);
                         break;
                 case OPTION_DOUBLE:
