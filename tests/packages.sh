@@ -1,0 +1,71 @@
+#!/bin/sh
+# Installs the Debian packages that building or testing needs, and only those
+# that are missing; with nothing missing it touches nothing and needs no network.
+#
+#     tests/packages.sh build | test | all [--list]
+set -eu
+
+# What compiling, linking and the demo need.
+build='
+        gcc libc6-dev linux-libc-dev make pkg-config
+        libarchive-dev libcap-dev libnftables-dev libnl-3-dev libnl-route-3-dev
+        libseccomp-dev libssl-dev libyajl-dev
+        busybox-static
+        curl iproute2 procps util-linux
+'
+
+# What the tests, the linters and the benchmark need: tools, and the peers we are compared with.
+test='
+        bats jq libcmocka-dev
+        clang-format clang-tidy cppcheck mandoc
+        iperf3 iptables iputils-ping nftables socat strace time xz-utils zstd
+        buildah containernetworking-plugins crun podman runc skopeo umoci
+        debian-archive-keyring mmdebstrap
+        libasan8 libubsan1
+'
+
+case ${1:-all} in
+build) wanted=$build ;;
+test) wanted=$test ;;
+all) wanted="$build $test" ;;
+*)
+        echo "usage: tests/packages.sh build | test | all [--list]" >&2
+        exit 2
+        ;;
+esac
+
+if [ "${2:-}" = --list ]; then
+        printf '%s\n' $wanted
+        exit
+fi
+
+missing=
+for package in $wanted; do
+        case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true) in
+        installed*) ;;
+        *) missing="$missing $package" ;;
+        esac
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+        echo "Missing Debian packages; as root: apt-get install --no-install-recommends$missing" >&2
+        exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+
+# Mirrors and their caches fail now and then.
+retry() {
+        tries=3
+        until "$@"; do
+                tries=$((tries - 1))
+                [ $tries -gt 0 ] || return 1
+                sleep 5
+        done
+}
+
+echo "Installing:$missing"
+retry apt-get -q update
+# Installing a package must not start or configure anything on this machine.
+retry apt-get -q -y -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 install --no-install-recommends $missing
