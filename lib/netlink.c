@@ -1,0 +1,208 @@
+#include "netlink.h"
+
+#include <errno.h>
+#include <netlink/msg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The kernel's dump messages are at most this large (NLMSG_GOODSIZE is less). */
+#define RECEIVE_SIZE (64 * 1024)
+/* Room for a batch of some thousand set elements. */
+#define SEND_BUFFER (8 * 1024 * 1024)
+
+int netlink_open(int protocol, struct netlink *out, struct error *err) {
+        const int on = 1;
+
+        *out = (struct netlink){.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)};
+        if (out->fd < 0)
+                return error_errno(err, errno, "cannot talk to the kernel's network configuration (netlink)");
+        /* Both only make answers shorter and errors clearer: an old kernel may refuse them. */
+        (void) setsockopt(out->fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
+        (void) setsockopt(out->fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
+        return 0;
+}
+
+void netlink_close(struct netlink *netlink) {
+        fd_close_at(&netlink->fd);
+}
+
+void netlink_batch_free(struct netlink_batch *batch) {
+        str_buf_free(&batch->data);
+        *batch = (struct netlink_batch){0};
+}
+
+void netlink_batch_add(struct netlink_batch *batch, struct nl_msg *message) {
+        const struct nlmsghdr *header = nlmsg_hdr(message);
+        static const char padding[NLMSG_ALIGNTO];
+
+        str_buf_add_bytes(&batch->data, header, header->nlmsg_len);
+        str_buf_add_bytes(&batch->data, padding, NLMSG_ALIGN(header->nlmsg_len) - header->nlmsg_len);
+        batch->count++;
+        nlmsg_free(message);
+}
+
+/* Numbers the messages so that an answer tells which one it is for. Returns the first number. */
+static uint32_t number_messages(struct netlink *netlink, struct netlink_batch *batch, size_t acknowledge) {
+        uint32_t first = netlink->sequence + 1;
+        size_t offset = 0;
+
+        for (size_t i = 0; i < batch->count; i++) {
+                struct nlmsghdr header;
+
+                memcpy(&header, batch->data.data + offset, sizeof(header));
+                header.nlmsg_seq = ++netlink->sequence;
+                header.nlmsg_pid = 0;
+                header.nlmsg_flags |= NLM_F_REQUEST;
+                if (i == acknowledge)
+                        header.nlmsg_flags |= NLM_F_ACK;
+                else
+                        header.nlmsg_flags &= (uint16_t) ~NLM_F_ACK;
+                memcpy(batch->data.data + offset, &header, sizeof(header));
+                offset += NLMSG_ALIGN(header.nlmsg_len);
+        }
+        return first;
+}
+
+static int send_all(struct netlink *netlink, const void *data, size_t size) {
+        const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+        const int room = SEND_BUFFER;
+        ssize_t sent;
+
+        if (size > 128 * 1024) {
+                (void) setsockopt(netlink->fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+                (void) setsockopt(netlink->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+        }
+        do
+                sent = sendto(netlink->fd, data, size, 0, (const struct sockaddr *) &kernel, sizeof(kernel));
+        while (sent < 0 && errno == EINTR);
+        return sent < 0 ? -errno : 0;
+}
+
+/* Receives one datagram. Returns its size or a negative errno. */
+static ssize_t receive(const struct netlink *netlink, char *buffer) {
+        ssize_t got;
+
+        do
+                got = recv(netlink->fd, buffer, RECEIVE_SIZE, MSG_TRUNC);
+        while (got < 0 && errno == EINTR);
+        if (got < 0)
+                return -errno;
+        return got > RECEIVE_SIZE ? -EMSGSIZE : got;
+}
+
+/* Copies the kernel's own words out of an extended acknowledgement. */
+static void read_extended(const struct nlmsghdr *header, struct netlink_failure *failure) {
+        const struct nlmsgerr *answer = nlmsg_data(header);
+        const struct nlattr *text;
+        size_t skip = sizeof(*answer);
+
+        failure->text[0] = '\0';
+        if (!(header->nlmsg_flags & NLM_F_ACK_TLVS))
+                return;
+        if (!(header->nlmsg_flags & NLM_F_CAPPED))
+                skip += NLMSG_ALIGN(answer->msg.nlmsg_len) - sizeof(answer->msg);
+        if (header->nlmsg_len < NLMSG_HDRLEN + skip)
+                return;
+        text = nla_find((const struct nlattr *) ((const char *) answer + skip),
+                        (int) (header->nlmsg_len - NLMSG_HDRLEN - skip), NLMSGERR_ATTR_MSG);
+        if (text)
+                (void) nla_strlcpy(failure->text, text, sizeof(failure->text));
+}
+
+int netlink_batch_send(struct netlink *netlink, struct netlink_batch *batch, size_t acknowledge,
+                       struct netlink_failure *failure) {
+        uint32_t first = number_messages(netlink, batch, acknowledge), last = first + (uint32_t) acknowledge;
+        _cleanup_free_ char *buffer = xcalloc(1, RECEIVE_SIZE);
+        struct netlink_failure seen = {0};
+        bool done = false;
+        int r;
+
+        r = send_all(netlink, batch->data.data, batch->data.size);
+        while (r >= 0 && !done) {
+                ssize_t got = receive(netlink, buffer);
+                int left = (int) got;
+
+                if (got < 0)
+                        return (int) got;
+                for (const struct nlmsghdr *header = (const void *) buffer; nlmsg_ok(header, left);
+                     header = nlmsg_next((struct nlmsghdr *) header, &left)) {
+                        const struct nlmsgerr *answer = nlmsg_data(header);
+                        uint32_t index = header->nlmsg_seq - first;
+
+                        /* Late answers to an earlier batch are passed over. */
+                        if (header->nlmsg_type != NLMSG_ERROR || index >= batch->count)
+                                continue;
+                        if (answer->error != 0 && seen.code == 0) {
+                                seen.index = index;
+                                seen.code = -answer->error;
+                                read_extended(header, &seen);
+                        }
+                        done |= header->nlmsg_seq == last || (batch->transaction && answer->error != 0 && index == 0);
+                }
+        }
+        if (r < 0)
+                seen.code = -r;
+        if (seen.code && failure)
+                *failure = seen;
+        return -seen.code;
+}
+
+int netlink_request(struct netlink *netlink, struct nl_msg *message) {
+        _cleanup_netlink_batch_ struct netlink_batch batch = {0};
+
+        netlink_batch_add(&batch, message);
+        return netlink_batch_send(netlink, &batch, 0, NULL);
+}
+
+/*
+ * Handles one datagram of an answer.
+ * @interrupted: set when what is dumped changed meanwhile
+ * Returns 1 at the answer's end, 0 when more follows, or a negative errno.
+ */
+static int handle_datagram(const char *buffer, int size, uint32_t sequence, bool *interrupted,
+                           netlink_handler handler, void *context) {
+        const struct nlmsghdr *header = (const void *) buffer;
+        int r = 0;
+
+        for (; r >= 0 && nlmsg_ok(header, size); header = nlmsg_next((struct nlmsghdr *) header, &size)) {
+                if (header->nlmsg_seq != sequence)
+                        continue;
+                if (header->nlmsg_flags & NLM_F_DUMP_INTR)
+                        *interrupted = true;
+                if (header->nlmsg_type == NLMSG_DONE)
+                        return 1;
+                if (header->nlmsg_type == NLMSG_ERROR) {
+                        const struct nlmsgerr *answer = nlmsg_data(header);
+
+                        return answer->error ? answer->error : 1;
+                }
+                r = handler(header, context);
+        }
+        return r;
+}
+
+int netlink_query(struct netlink *netlink, struct nl_msg *message, netlink_handler handler, void *context) {
+        _cleanup_free_ char *buffer = xcalloc(1, RECEIVE_SIZE);
+        struct nlmsghdr *header = nlmsg_hdr(message);
+        uint32_t sequence = ++netlink->sequence;
+        bool interrupted = false;
+        int r;
+
+        header->nlmsg_seq = sequence;
+        header->nlmsg_pid = 0;
+        header->nlmsg_flags |= NLM_F_REQUEST;
+        if ((header->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
+                header->nlmsg_flags |= NLM_F_ACK;
+        r = send_all(netlink, header, header->nlmsg_len);
+        nlmsg_free(message);
+        while (r == 0) {
+                ssize_t got = receive(netlink, buffer);
+
+                r = got < 0 ? (int) got
+                            : handle_datagram(buffer, (int) got, sequence, &interrupted, handler, context);
+        }
+        if (r < 0)
+                return r;
+        return interrupted ? -EINTR : 0;
+}
