@@ -18,7 +18,8 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wmissing-prototypes -Wstr
             -Wvla -Wpointer-arith -Wwrite-strings
 CFLAGS_ALL := -std=gnu17 $(OPTIMIZE) -g $(WARNINGS) -fno-common -fstack-protector-strong \
               -ffunction-sections -fdata-sections -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
-              -DVERSION='"$(VERSION)"' -DPREFIX='"$(PREFIX)"' $(CFLAGS)
+              -DVERSION='"$(VERSION)"' -DPREFIX='"$(PREFIX)"' \
+              $(shell $(PKG_CONFIG) --cflags libnl-route-3.0) $(CFLAGS)
 LDFLAGS_ALL := -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now $(LDFLAGS)
 
 ifneq ($(SANITIZE),)
@@ -53,10 +54,11 @@ MANAGER_OBJECTS := $(call objects,manager)
 BASE := $(BUILD)/libspec.a $(BUILD)/libbase.a
 
 RUNTIME_LIBS := -lseccomp -lcap -lyajl
-NETPLUG_LIBS := -lnl-route-3 -lnl-3 -lnftables -lyajl
+NETPLUG_LIBS := -lnl-route-3 -lnl-3 -lyajl
 MANAGER_LIBS := -larchive -lcrypto -lyajl
 ifneq ($(STATIC),)
 RUNTIME_LIBS := -lseccomp -lcap -l:libyajl_s.a
+NETPLUG_LIBS := -lnl-route-3 -lnl-3 -l:libyajl_s.a
 endif
 
 .PHONY: all runtime netplug manager image demo install uninstall test unit-test lint format bench clean help deps
@@ -83,7 +85,7 @@ $(BIN)/myrun: $(RUNTIME_OBJECTS) $(BASE)
 $(BIN)/netplug: $(NETPLUG_OBJECTS) $(BASE)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(NETPLUG_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(STATIC) -o $@ $^ $(NETPLUG_LIBS)
 
 $(BIN)/mymgr: $(MANAGER_OBJECTS) $(BASE)
 	@mkdir -p $(@D)
@@ -117,7 +119,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libunit.a $(BASE)
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libunit.a $(BASE) \
-		-lcmocka -larchive -lcrypto -lyajl -lseccomp -lcap -lnl-route-3 -lnl-3 -lnftables
+		-lcmocka -larchive -lcrypto -lyajl -lseccomp -lcap -lnl-route-3 -lnl-3
 
 -include $(addsuffix .d,$(UNIT_TESTS))
 
