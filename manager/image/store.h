@@ -38,6 +38,12 @@ struct image {
  * -ENOENT: "no such image: X".
  */
 int image_find(struct store *store, const char *name, struct image **out, struct error *err);
+
+/**
+ * As image_find(), but a name that the store does not know is looked for among the images shipped with
+ * the program (share/mymgr/images beside bin, or below PREFIX) and loaded from there.
+ */
+int image_find_or_default(struct store *store, const char *name, struct image **out, struct error *err);
 void image_free(struct image *image);
 
 /** All images, newest first. The caller frees each and the list (image_list_free()). */
@@ -75,6 +81,14 @@ struct image_commit {
         const char *message;
 };
 int image_commit(struct store *store, const struct image_commit *commit, char id[65], struct error *err);
+
+/**
+ * Changes a run config by Dockerfile instructions, as `commit --change` and `import --change` take them.
+ * @arena: owns the new strings; what the config points at must live as long
+ * @changes: `CMD ["sh"]`, `ENV A=b`, …; NULL-terminated, may be NULL
+ */
+int dockerfile_changes_apply(struct arena *arena, const char *const *changes, struct image_run_config *config,
+                             struct error *err);
 
 /** Gives an image one more reference. */
 int image_tag(struct store *store, const char *name, const char *reference, struct error *err);
