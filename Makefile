@@ -61,7 +61,7 @@ RUNTIME_LIBS := -lseccomp -lcap -l:libyajl_s.a
 NETPLUG_LIBS := -lnl-route-3 -lnl-3 -l:libyajl_s.a
 endif
 
-.PHONY: all runtime netplug manager image demo install uninstall test unit-test lint format bench clean help deps
+.PHONY: all runtime netplug manager image demo install uninstall test test-programs unit-test lint format bench clean help deps
 .DELETE_ON_ERROR:
 
 all: runtime netplug manager image ## build everything into build/
@@ -126,29 +126,35 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libunit.a $(BASE)
 unit-test: $(UNIT_TESTS) ## run the C unit tests alone
 	$(Q)for t in $(UNIT_TESTS); do $$t || exit 1; done
 
-test: all $(UNIT_TESTS) ## run every test; ends with "N passed, N failed"
+test: ## install what is needed, build, and run every test; ends with "N passed, N failed"
+	$(Q)sh tests/packages.sh all
+	$(Q)$(MAKE) --no-print-directory BUILD="$(BUILD)" test-programs
 	$(Q)BUILD="$(abspath $(BUILD))" tests/run.sh $(SUITES)
+
+test-programs: all $(UNIT_TESTS)
 
 bench: all ## measure against crun, runc and the reference plugins
 	$(Q)BUILD="$(abspath $(BUILD))" tests/bench/run.sh
 
 deps: ## install what building and testing needs (Debian)
-	$(Q)sh tests/packages.sh build
+	$(Q)sh tests/packages.sh all
 
 demo: ## install what is needed, build, and run the main job on the default image
 	$(Q)sh tests/packages.sh build
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory BUILD="$(BUILD)" all
 	$(Q)BUILD="$(abspath $(BUILD))" sh tests/demo.sh
 
 C_FILES = $(call sources,lib spec runtime netplug manager) $(wildcard tests/unit/*.c tests/fuzz/*.c)
 H_FILES = $(wildcard lib/*.h spec/*.h runtime/*.h runtime/*/*.h netplug/*.h manager/*.h manager/*/*.h)
 
+LINT_JOBS := $(shell nproc)
+
 lint: ## clang-format, clang-tidy and cppcheck
 	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+	cppcheck --quiet -j $(LINT_JOBS) --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
 		--suppressions-list=.cppcheck --std=c11 -D_GNU_SOURCE -DVERSION='""' -DPREFIX='""' $(C_FILES)
-	clang-tidy --quiet $(C_FILES) -- -std=gnu17 -D_GNU_SOURCE -DVERSION='""' -DPREFIX='""' \
-		$(shell $(PKG_CONFIG) --cflags libnl-route-3.0)
+	printf '%s\n' $(C_FILES) | xargs -P $(LINT_JOBS) -n 6 sh -c 'clang-tidy --quiet "$$@" -- -std=gnu17 -D_GNU_SOURCE \
+		-DVERSION="\"\"" -DPREFIX="\"\"" $(shell $(PKG_CONFIG) --cflags libnl-route-3.0) 2>/dev/null' clang-tidy
 
 format: ## rewrite the sources with clang-format
 	clang-format -i $(C_FILES) $(H_FILES)
