@@ -46,4 +46,30 @@ DECLARE_COMMAND(network);
 DECLARE_COMMAND(volume);
 
 /* Images: prototypes, then the rows main.c puts into its table. */
-#define IMAGE_COMMAND_ROWS
+DECLARE_COMMAND(image);
+DECLARE_COMMAND(images);
+DECLARE_COMMAND(load);
+DECLARE_COMMAND(import);
+DECLARE_COMMAND(tag);
+DECLARE_COMMAND(rmi);
+DECLARE_COMMAND(history);
+DECLARE_OPTIONS(images);
+DECLARE_OPTIONS(load);
+DECLARE_OPTIONS(import);
+DECLARE_OPTIONS(rmi);
+DECLARE_OPTIONS(history);
+
+/* What `image` as a group has under the same names. */
+#define IMAGE_SHARED_ROWS                                                                                              \
+        {"load", NULL, "[OPTIONS]", "Load images from an archive", cli_load_options, 0, 0, true, cli_load},            \
+        {"import", NULL, "[OPTIONS] FILE|- [NAME[:TAG]]", "Make an image of a root file system's tar",                 \
+         cli_import_options, 1, 2, true, cli_import},                                                                  \
+        {"tag", NULL, "IMAGE NAME[:TAG]", "Give an image one more name", NULL, 2, 2, true, cli_tag},                   \
+        {"history", NULL, "[OPTIONS] IMAGE", "Show how an image was made", cli_history_options, 1, 1, true,            \
+         cli_history},
+
+#define IMAGE_COMMAND_ROWS                                                                                             \
+        {"images", NULL, "[OPTIONS] [NAME]", "List images", cli_images_options, 0, 1, true, cli_images},               \
+        {"rmi", NULL, "[OPTIONS] IMAGE...", "Remove images", cli_rmi_options, 1, -1, true, cli_rmi},                   \
+        IMAGE_SHARED_ROWS                                                                                              \
+        {"image", NULL, "COMMAND", "Image commands under docker's newer names", NULL, 0, -1, false, cli_image},
