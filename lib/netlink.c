@@ -27,6 +27,17 @@ void netlink_close(struct netlink *netlink) {
         fd_close_at(&netlink->fd);
 }
 
+struct nl_msg *netlink_message(int type, int flags, const void *head, size_t head_size, size_t room) {
+        struct nl_msg *message = nlmsg_alloc_size(NLMSG_HDRLEN + NLMSG_ALIGN(head_size) + room);
+        struct nlmsghdr *header = message ? nlmsg_put(message, 0, 0, type, (int) head_size, flags) : NULL;
+
+        /* As in memory.c: nothing sensible is left to do. */
+        if (!header)
+                abort();
+        memcpy(nlmsg_data(header), head, head_size);
+        return message;
+}
+
 void netlink_batch_free(struct netlink_batch *batch) {
         str_buf_free(&batch->data);
         *batch = (struct netlink_batch){0};
@@ -160,12 +171,12 @@ int netlink_request(struct netlink *netlink, struct nl_msg *message) {
  * @interrupted: set when what is dumped changed meanwhile
  * Returns 1 at the answer's end, 0 when more follows, or a negative errno.
  */
-static int handle_datagram(const char *buffer, int size, uint32_t sequence, bool *interrupted,
+static int handle_datagram(char *buffer, int size, uint32_t sequence, bool *interrupted,
                            netlink_handler handler, void *context) {
-        const struct nlmsghdr *header = (const void *) buffer;
+        struct nlmsghdr *header = (void *) buffer;
         int r = 0;
 
-        for (; r >= 0 && nlmsg_ok(header, size); header = nlmsg_next((struct nlmsghdr *) header, &size)) {
+        for (; r >= 0 && nlmsg_ok(header, size); header = nlmsg_next(header, &size)) {
                 if (header->nlmsg_seq != sequence)
                         continue;
                 if (header->nlmsg_flags & NLM_F_DUMP_INTR)

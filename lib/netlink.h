@@ -33,6 +33,13 @@ void netlink_close(struct netlink *netlink);
 
 #define _cleanup_netlink_ _cleanup_(netlink_close)
 
+/**
+ * An empty message; its memory never fails.
+ * @head, @head_size: the fixed part behind the netlink header (struct ifinfomsg, struct nfgenmsg, ...)
+ * @room: the most bytes of attributes it will hold
+ */
+struct nl_msg *netlink_message(int type, int flags, const void *head, size_t head_size, size_t room);
+
 /*
  * Messages on their way out. Start with {0}.
  * Each message of a batch has a number, its position, by which a failure is told.
@@ -73,7 +80,7 @@ int netlink_batch_send(struct netlink *netlink, struct netlink_batch *batch, siz
 int netlink_request(struct netlink *netlink, struct nl_msg *message);
 
 /** Called for each message of an answer. Returns 0 to go on or a negative errno, which ends the dump. */
-typedef int (*netlink_handler)(const struct nlmsghdr *header, void *context);
+typedef int (*netlink_handler)(struct nlmsghdr *header, void *context);
 
 /**
  * Sends one message, which it frees, and hands every message of the answer to `handler`.

@@ -1,0 +1,88 @@
+/*
+ * nft.h: the firewall rules of netplug. All of them are in one nftables table,
+ * `inet netplug`, except the accepts that chains of the host need which would
+ * drop forwarded packets. Every function is one transaction, repeated when
+ * somebody else changed the rules meanwhile.
+ *
+ * What an attachment owns are set and map elements that carry its owner as
+ * comment; no element, no rule: the last one takes the table with it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../lib/error.h"
+#include "../spec/cni.h"
+
+/* Whose rules: one attachment, or for GC all of a network's attachments but the valid ones. */
+struct nft_owner {
+        const char *network;
+        const char *container_id; /* NULL: GC */
+        const char *ifname;
+        const struct cni_attachment *valid; /* GC: attachments that stay */
+        size_t valid_count;
+};
+
+/* One published port. */
+struct nft_port {
+        uint8_t protocol; /* IPPROTO_TCP, ... */
+        uint16_t host_port;
+        uint16_t container_port;
+        struct cni_address host_address; /* family 0: every address of the host */
+};
+
+struct nft_publish {
+        const struct nft_port *ports;
+        size_t port_count;
+        const struct cni_address *addresses; /* of the container, with prefix; the first of a family is used */
+        size_t address_count;
+        const char *link;    /* the host's link towards the container; NULL: not known */
+        bool snat;           /* masquerade where a reply would not come back through the host */
+        bool masquerade_all; /* masquerade everything that comes through a published port */
+};
+
+/* Parts of the rules, for release and check. */
+enum nft_part { NFT_PART_MASQUERADE = 1, NFT_PART_PUBLISH = 2, NFT_PART_FORWARD = 4 };
+
+enum nft_isolation {
+        NFT_OPEN,        /* no rule between links */
+        NFT_SAME_BRIDGE, /* not between two links of this kind */
+        NFT_ISOLATED,    /* nor within one */
+};
+
+/** Masquerades what leaves each address for anywhere outside its own network (and is no multicast). */
+int nft_masquerade_add(const struct nft_owner *owner, const struct cni_address *addresses, size_t count,
+                       struct error *err);
+
+/**
+ * Publishes ports. Returns 0 or a negative errno: -EADDRINUSE when a port is another attachment's.
+ * The caller sets route_localnet on the link when snat is wanted and an IPv4 port is published.
+ */
+int nft_publish_add(const struct nft_owner *owner, const struct nft_publish *publish, struct error *err);
+
+/** Lets the host's own forward chains pass what the link and the addresses behind it send and are answered. */
+int nft_forward_add(const struct nft_owner *owner, const char *link, const struct cni_address *addresses, size_t count,
+                    enum nft_isolation isolation, struct error *err);
+
+/**
+ * Takes out everything the owner has in the given parts. Nothing there is success.
+ * @parts: of enum nft_part
+ * @unpublished: filled with the links that have no published port any more, whose
+ *      route_localnet the caller may take back; may be NULL
+ */
+int nft_release(const struct nft_owner *owner, unsigned int parts, struct str_list *unpublished, struct error *err);
+
+/**
+ * Checks that everything an ADD would have made is there.
+ * Returns 0, or -ENOENT naming what is missing.
+ */
+int nft_masquerade_check(const struct nft_owner *owner, const struct cni_address *addresses, size_t count,
+                         struct error *err);
+int nft_publish_check(const struct nft_owner *owner, const struct nft_publish *publish, struct error *err);
+int nft_forward_check(const struct nft_owner *owner, const char *link, const struct cni_address *addresses,
+                      size_t count, struct error *err);
+
+/** STATUS: 0 if the kernel speaks nf_tables and we may. */
+int nft_available(struct error *err);
