@@ -61,7 +61,7 @@ RUNTIME_LIBS := -lseccomp -lcap -l:libyajl_s.a
 NETPLUG_LIBS := -lnl-route-3 -lnl-3 -l:libyajl_s.a
 endif
 
-.PHONY: all runtime netplug manager image demo install uninstall test test-programs unit-test lint format bench clean help deps
+.PHONY: all runtime netplug manager image demo install uninstall test test-programs unit-test lint lint-format lint-cppcheck lint-tidy format bench clean help deps
 .DELETE_ON_ERROR:
 
 all: runtime netplug manager image ## build everything into build/
@@ -149,11 +149,17 @@ H_FILES = $(wildcard lib/*.h spec/*.h runtime/*.h runtime/*/*.h netplug/*.h mana
 
 LINT_JOBS := $(shell nproc)
 
-lint: ## clang-format, clang-tidy and cppcheck
-	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
-	cppcheck --quiet -j $(LINT_JOBS) --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+lint: lint-format lint-cppcheck lint-tidy ## clang-format, cppcheck and clang-tidy
+
+lint-format:
+	$(Q)clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
+
+lint-cppcheck:
+	$(Q)cppcheck --quiet -j $(LINT_JOBS) --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
 		--suppressions-list=.cppcheck --std=c11 -D_GNU_SOURCE -DVERSION='""' -DPREFIX='""' $(C_FILES)
-	printf '%s\n' $(C_FILES) | xargs -P $(LINT_JOBS) -n 6 sh -c 'clang-tidy --quiet "$$@" -- -std=gnu17 -D_GNU_SOURCE \
+
+lint-tidy:
+	$(Q)printf '%s\n' $(C_FILES) | xargs -P $(LINT_JOBS) -n 6 sh -c 'clang-tidy --quiet "$$@" -- -std=gnu17 -D_GNU_SOURCE \
 		-DVERSION="\"\"" -DPREFIX="\"\"" $(shell $(PKG_CONFIG) --cflags libnl-route-3.0) 2>/dev/null' clang-tidy
 
 format: ## rewrite the sources with clang-format
