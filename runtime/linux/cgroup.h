@@ -24,6 +24,8 @@ struct cgroup_request {
         bool rootless;                             /* a cgroup that may not be made is left out, not an error */
         const struct runtime_resources *resources; /* may be NULL */
         const struct runtime_pairs *annotations;   /* for org.systemd.property.* */
+        /* The container mounts cgroups: hierarchies that cost much and limit nothing yet (cpuset) are made too. */
+        bool complete;
 };
 
 /**
@@ -39,8 +41,17 @@ int cgroup_create(const struct cgroup_request *request, struct cgroup **out, str
  */
 int cgroup_clone_fd(const struct cgroup *cgroup);
 
-/** Moves a process into the cgroup, in every hierarchy it has (with CLONE_INTO_CGROUP: the others). */
+/**
+ * Moves a process into the cgroup, in every v1 hierarchy; in v2 only where cgroup_clone_fd()
+ * gives -1, for otherwise CLONE_INTO_CGROUP has put it there.
+ * @pid: 0 means the calling, single-threaded process itself: for the kernel much the cheaper
+ * way, and it works also after entering a user namespace when the cgroup was created (not
+ * read) by a parent that could write to it
+ */
 int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct error *err);
+
+/** Moves a process into the v2 cgroup: for when clone3() refuses the fd (EBUSY: it has no room for processes). */
+int cgroup_attach_unified(const struct cgroup *cgroup, pid_t pid, struct error *err);
 
 /** Changes limits of a running container: only what is set in `resources` changes. */
 int cgroup_update(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err);
@@ -60,7 +71,10 @@ int cgroup_signal(const struct cgroup *cgroup, int signal, struct error *err);
 /** Removes the cgroup with all below it, killing what still runs there. 0 when gone already. */
 int cgroup_remove(const struct cgroup *cgroup, struct error *err);
 
-/** Writes usage figures as the "data" of `runc events --stats` has them: members cpu, memory, pids, blkio, hugetlb. */
+/**
+ * Writes usage figures as the "data" of `runc events --stats` has them: the members cpu,
+ * memory, pids, blkio and hugetlb of the object that the caller has begun and will end.
+ */
 int cgroup_stats(const struct cgroup *cgroup, struct json_writer *writer, struct error *err);
 
 /** For state.json: writes / reads the member `key` that names the cgroup's directories. */

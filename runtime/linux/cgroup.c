@@ -1,0 +1,475 @@
+#include "cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../lib/cleanup.h"
+#include "../../lib/process.h"
+#include "../../lib/str.h"
+#include "cgroup_private.h"
+
+static const struct cgroup_driver *const drivers[] = {&cgroup_v1_driver, &cgroup_v2_driver, &cgroup_systemd_driver};
+
+DEFINE_CLEANUP(cleanup_cgroup, struct cgroup *, cgroup_free);
+
+static struct cgroup *cgroup_new(const struct cgroup_driver *driver) {
+        struct arena *arena = arena_new();
+        struct cgroup *cgroup = arena_alloc(arena, 1, sizeof(*cgroup));
+
+        cgroup->arena = arena;
+        cgroup->driver = driver;
+        cgroup->unified = -1;
+        for (size_t i = 0; i < CGROUP_HIERARCHY_MAX; i++)
+                cgroup->places[i] = (struct cgroup_place){.fd = -1, .tasks_fd = -1};
+        return cgroup;
+}
+
+void cgroup_free(struct cgroup *cgroup) {
+        if (!cgroup)
+                return;
+        for (size_t i = 0; i < cgroup->total; i++) {
+                fd_close_at(&cgroup->places[i].fd);
+                fd_close_at(&cgroup->places[i].tasks_fd);
+        }
+        arena_free(cgroup->arena);
+}
+
+int cgroup_add_hierarchy(struct cgroup *cgroup, const struct cgroup_hierarchy *hierarchy, bool kept,
+                         struct error *err) {
+        if (cgroup->total == CGROUP_HIERARCHY_MAX)
+                return error_set(err, E2BIG, "cgroups: more than %d hierarchies", CGROUP_HIERARCHY_MAX);
+        cgroup->hierarchies[cgroup->total] = *hierarchy;
+        cgroup->places[cgroup->total].kept = kept;
+        if (!kept)
+                cgroup->count = cgroup->total + 1;
+        if (hierarchy->v2)
+                cgroup->unified = (int) cgroup->total;
+        cgroup->total++;
+        return 0;
+}
+
+int cgroup_directory(const struct cgroup *cgroup, size_t index) {
+        /* The fd is a cache: opening it changes nothing a caller could see. */
+        int *fd = (int *) &cgroup->places[index].fd;
+
+        if (*fd < 0)
+                *fd = open(cgroup->hierarchies[index].directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return *fd < 0 ? -errno : *fd;
+}
+
+int cgroup_find_controller(const struct cgroup *cgroup, const char *controller) {
+        size_t size = strlen(controller);
+
+        for (size_t i = 0; i < cgroup->total; i++)
+                for (const char *at = cgroup->hierarchies[i].name; (at = strstr(at, controller)); at += size)
+                        if ((at == cgroup->hierarchies[i].name || at[-1] == ',') &&
+                            (at[size] == ',' || at[size] == '\0'))
+                                return (int) i;
+        return -1;
+}
+
+/* mkdir -p from the hierarchy's mount on. Returns 1 when the last directory is new, 0 when it was there. */
+static int make_path(const char *mount, const char *path) {
+        _cleanup_free_ char *relative = xstrdup(path + strspn(path, "/"));
+        _cleanup_fd_ int root = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (root < 0)
+                return -errno;
+        if (relative[0] == '\0')
+                return 0;
+        if (mkdirat(root, relative, 0755) == 0)
+                return 1;
+        if (errno != ENOENT)
+                return errno == EEXIST ? 0 : -errno;
+        for (char *slash = relative; (slash = strchr(slash, '/')); slash++) {
+                *slash = '\0';
+                if (mkdirat(root, relative, 0755) < 0 && errno != EEXIST)
+                        return -errno;
+                *slash = '/';
+        }
+        if (mkdirat(root, relative, 0755) == 0)
+                return 1;
+        return errno == EEXIST ? 0 : -errno;
+}
+
+/* A cgroup made by somebody else is used when nothing lives in it. */
+static int check_empty(const struct cgroup *cgroup, size_t index, struct error *err) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t count = 0;
+        int r = cgroup_tree_pids(cgroup->places[index].fd, &pids, &count);
+
+        if (r < 0 && r != -ENOENT)
+                return error_errno(err, -r, "%s", cgroup->hierarchies[index].directory);
+        if (count == 0)
+                return 0;
+        error_set(err, EBUSY, "%s: the cgroup exists and has processes (pid %d)", cgroup->hierarchies[index].directory,
+                  (int) pids[0]);
+        return error_hint(err, "choose another linux.cgroupsPath, or end the processes");
+}
+
+int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err) {
+        const struct cgroup_hierarchy *hierarchy = &cgroup->hierarchies[index];
+        struct cgroup_place *place = &cgroup->places[index];
+        int made = make_path(hierarchy->mount, hierarchy->directory + strlen(hierarchy->mount));
+        int r;
+
+        if (made < 0)
+                return error_errno(err, -made, "cannot make the cgroup %s", hierarchy->directory);
+        place->made = made > 0;
+        r = cgroup_directory(cgroup, index);
+        if (r < 0)
+                return error_errno(err, -r, "%s", hierarchy->directory);
+        if (!made)
+                return check_empty(cgroup, index, err);
+        return 0;
+}
+
+/* Takes back what a create that failed has made. */
+static void undo(struct cgroup *cgroup) {
+        for (size_t i = cgroup->total; i-- > 0;)
+                if (cgroup->places[i].made)
+                        (void) rmdir(cgroup->hierarchies[i].directory);
+}
+
+int cgroup_create(const struct cgroup_request *request, struct cgroup **out, struct error *err) {
+        const struct cgroup_driver *driver = request->systemd        ? &cgroup_systemd_driver
+                                             : cgroup_host_unified() ? &cgroup_v2_driver
+                                                                     : &cgroup_v1_driver;
+        _cleanup_(cleanup_cgroup) struct cgroup *cgroup = cgroup_new(driver);
+        int r;
+
+        cgroup->rootless = request->rootless;
+        r = driver->create(cgroup, request, err);
+        if (r == 0 && request->resources)
+                r = driver->apply(cgroup, request->resources, true, err);
+        else if (r == 0)
+                r = driver->apply(cgroup, &(const struct runtime_resources){0}, true, err);
+        if (r < 0) {
+                undo(cgroup);
+                return r;
+        }
+        *out = take_ptr(cgroup);
+        return 0;
+}
+
+/* CLONE_INTO_CGROUP came with Linux 5.7. */
+static bool can_clone_into(void) {
+        struct utsname name;
+        int major = 0, minor = 0;
+
+        if (uname(&name) < 0 || sscanf(name.release, "%d.%d", &major, &minor) != 2)
+                return false;
+        return major > 5 || (major == 5 && minor >= 7);
+}
+
+int cgroup_clone_fd(const struct cgroup *cgroup) {
+        int fd;
+
+        if (cgroup->unified < 0 || !can_clone_into())
+                return -1;
+        fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
+        return fd < 0 ? -1 : fd;
+}
+
+static int attach_error(const struct cgroup *cgroup, size_t index, int code, struct error *err) {
+        return error_errno(err, code, "cannot put the process into the cgroup %s",
+                           cgroup->hierarchies[index].directory);
+}
+
+int cgroup_attach_unified(const struct cgroup *cgroup, pid_t pid, struct error *err) {
+        char text[16];
+        int dir_fd, r;
+
+        if (cgroup->unified < 0)
+                return 0;
+        (void) snprintf(text, sizeof(text), "%d", (int) pid);
+        dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
+        r = dir_fd < 0 ? dir_fd : cgroup_file_put(dir_fd, "cgroup.procs", text);
+        return r < 0 ? attach_error(cgroup, (size_t) cgroup->unified, -r, err) : 0;
+}
+
+/*
+ * A single-threaded process that moves itself ("0" to v1's tasks) spares the
+ * kernel the lock that stops every fork on the machine, which costs most of a
+ * millisecond when it has not been used lately.
+ */
+static int attach_v1(const struct cgroup *cgroup, size_t index, pid_t pid) {
+        const struct cgroup_place *place = &cgroup->places[index];
+        char text[16];
+        int dir_fd;
+
+        if (pid == 0 && place->tasks_fd >= 0)
+                return write(place->tasks_fd, "0", 1) < 0 ? -errno : 0;
+        (void) snprintf(text, sizeof(text), "%d", (int) pid);
+        dir_fd = cgroup_directory(cgroup, index);
+        if (dir_fd < 0)
+                return dir_fd;
+        return cgroup_file_put(dir_fd, pid == 0 ? "tasks" : "cgroup.procs", text);
+}
+
+int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct error *err) {
+        for (size_t i = 0; i < cgroup->total; i++) {
+                int r;
+
+                if (cgroup->hierarchies[i].v2)
+                        continue;
+                r = attach_v1(cgroup, i, pid);
+                /* Kept for later and not needed up to now. */
+                if (r == -ENOENT && cgroup->places[i].kept)
+                        continue;
+                if (r < 0)
+                        return attach_error(cgroup, i, -r, err);
+        }
+        return cgroup->unified >= 0 && !can_clone_into() ? cgroup_attach_unified(cgroup, pid, err) : 0;
+}
+
+int cgroup_update(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err) {
+        /* Only the caches of directory fds change. */
+        return cgroup->driver->apply((struct cgroup *) cgroup, resources, false, err);
+}
+
+int cgroup_freeze(const struct cgroup *cgroup, bool frozen, struct error *err) {
+        return cgroup->driver->freeze(cgroup, frozen, err);
+}
+
+int cgroup_frozen(const struct cgroup *cgroup, struct error *err) {
+        return cgroup->driver->frozen(cgroup, err);
+}
+
+int cgroup_stats(const struct cgroup *cgroup, struct json_writer *writer, struct error *err) {
+        return cgroup->driver->stats(cgroup, writer, err);
+}
+
+/* The hierarchy whose membership is the surest: v2, then the one nobody leaves (devices). */
+static size_t main_hierarchy(const struct cgroup *cgroup) {
+        int devices = cgroup_find_controller(cgroup, "devices");
+
+        if (cgroup->unified >= 0)
+                return (size_t) cgroup->unified;
+        return devices >= 0 ? (size_t) devices : 0;
+}
+
+int cgroup_pids(const struct cgroup *cgroup, pid_t **pids, size_t *count, struct error *err) {
+        size_t index = main_hierarchy(cgroup);
+        int dir_fd, r;
+
+        *pids = NULL;
+        *count = 0;
+        if (cgroup->count == 0)
+                return 0;
+        dir_fd = cgroup_directory(cgroup, index);
+        r = dir_fd < 0 ? dir_fd : cgroup_tree_pids(dir_fd, pids, count);
+        if (r == 0 || r == -ENOENT)
+                return 0;
+        free(take_ptr(*pids));
+        return error_errno(err, -r, "%s: cannot list the processes", cgroup->hierarchies[index].directory);
+}
+
+static bool contains(const pid_t *pids, size_t count, pid_t pid) {
+        for (size_t i = 0; i < count; i++)
+                if (pids[i] == pid)
+                        return true;
+        return false;
+}
+
+/*
+ * Signals the processes of one reading. A pid may have passed to a process
+ * outside before its pidfd was opened; it is then missing from a second reading.
+ */
+static int signal_listed(const struct cgroup *cgroup, int signal, size_t *sent, struct error *err) {
+        _cleanup_free_ pid_t *pids = NULL, *still = NULL;
+        _cleanup_free_ int *pidfds = NULL;
+        size_t count = 0, still_count = 0;
+        int r = cgroup_pids(cgroup, &pids, &count, err);
+
+        *sent = 0;
+        if (r < 0 || count == 0)
+                return r;
+        pidfds = xcalloc(count, sizeof(*pidfds));
+        for (size_t i = 0; i < count; i++)
+                pidfds[i] = process_pidfd(pids[i]);
+        r = cgroup_pids(cgroup, &still, &still_count, err);
+        for (size_t i = 0; i < count; i++) {
+                if (pidfds[i] < 0)
+                        continue;
+                if (r == 0 && contains(still, still_count, pids[i])) {
+                        int s = process_signal(pidfds[i], signal);
+
+                        if (s < 0 && s != -ESRCH)
+                                r = error_errno(err, -s, "cannot signal process %d", (int) pids[i]);
+                        (*sent)++;
+                }
+                fd_close(pidfds[i]);
+        }
+        return r;
+}
+
+static void pause_ms(long milliseconds) {
+        const struct timespec pause = {.tv_nsec = milliseconds * 1000000L};
+
+        nanosleep(&pause, NULL);
+}
+
+int cgroup_signal(const struct cgroup *cgroup, int signal, struct error *err) {
+        size_t sent = 0;
+        int r = 0;
+
+        if (signal == SIGKILL && cgroup->unified >= 0) {
+                int dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
+
+                if (dir_fd == -ENOENT)
+                        return 0;
+                if (dir_fd >= 0 && cgroup_file_put(dir_fd, "cgroup.kill", "1") == 0)
+                        return 0;
+        }
+        if (signal != SIGKILL)
+                return signal_listed(cgroup, signal, &sent, err);
+
+        /* What forks while it is killed is caught by the next round; a frozen process must thaw to die. */
+        for (int round = 0; round < 100; round++) {
+                r = signal_listed(cgroup, signal, &sent, err);
+                if (r < 0 || sent == 0)
+                        return r;
+                if (round == 0 && cgroup_frozen(cgroup, NULL) == 1)
+                        (void) cgroup_freeze(cgroup, false, NULL);
+                pause_ms(1);
+        }
+        return 0;
+}
+
+/* Removes one directory. 0 when it is gone. */
+static int remove_directory(const struct cgroup *cgroup, size_t index) {
+        int dir_fd;
+
+        if (rmdir(cgroup->hierarchies[index].directory) == 0 || errno == ENOENT || errno == ENODEV)
+                return 0;
+        /* EBUSY: processes or cgroups inside. */
+        if (errno != EBUSY)
+                return -errno;
+        dir_fd = cgroup_directory(cgroup, index);
+        if (dir_fd >= 0)
+                (void) cgroup_tree_remove_children(dir_fd);
+        return rmdir(cgroup->hierarchies[index].directory) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+int cgroup_remove(const struct cgroup *cgroup, struct error *err) {
+        const char *left = NULL;
+        int r = 0;
+
+        /* Killed processes leave their cgroup a little later: some 4 s of patience in growing steps. */
+        for (long wait = 1, round = 0; round < 40; round++) {
+                left = NULL;
+                for (size_t i = cgroup->total; i-- > 0;) {
+                        int removed = remove_directory(cgroup, i);
+
+                        if (removed == 0)
+                                continue;
+                        r = removed;
+                        left = cgroup->hierarchies[i].directory;
+                        if (r != -EBUSY)
+                                return error_errno(err, -r, "cannot remove the cgroup %s", left);
+                }
+                if (!left)
+                        return 0;
+                if (round == 0)
+                        (void) cgroup_signal(cgroup, SIGKILL, NULL);
+                pause_ms(wait);
+                if (wait < 128)
+                        wait *= 2;
+        }
+        error_errno(err, -r, "cannot remove the cgroup %s", left);
+        return error_hint(err, "a killed process is still in it: see state D in ps");
+}
+
+size_t cgroup_hierarchies(const struct cgroup *cgroup, const struct cgroup_hierarchy **out) {
+        *out = cgroup->hierarchies;
+        return cgroup->count;
+}
+
+void cgroup_write(const struct cgroup *cgroup, struct json_writer *writer, const char *key) {
+        json_begin_object(writer, key);
+        json_put_string(writer, "driver", cgroup->driver->name);
+        if (cgroup->rootless)
+                json_put_bool(writer, "rootless", true);
+        json_begin_array(writer, "hierarchies");
+        for (size_t i = 0; i < cgroup->total; i++) {
+                const struct cgroup_hierarchy *hierarchy = &cgroup->hierarchies[i];
+
+                json_begin_object(writer, NULL);
+                json_put_string(writer, "name", hierarchy->name);
+                json_put_string(writer, "mount", hierarchy->mount);
+                json_put_string(writer, "directory", hierarchy->directory);
+                if (cgroup->places[i].kept)
+                        json_put_bool(writer, "kept", true);
+                json_end_object(writer);
+        }
+        json_end_array(writer);
+        json_end_object(writer);
+}
+
+static int read_hierarchy(struct cgroup *cgroup, const struct json *value, struct error *err) {
+        struct cgroup_hierarchy hierarchy = {0};
+        const char *name = NULL, *mount = NULL, *directory = NULL;
+        bool kept = false;
+        int r = json_expect(value, JSON_OBJECT, err);
+
+        if (r == 0)
+                r = json_get_string(value, "name", &name, err);
+        if (r == 0)
+                r = json_get_string(value, "mount", &mount, err);
+        if (r == 0)
+                r = json_get_string(value, "directory", &directory, err);
+        if (r == 0)
+                r = json_get_bool(value, "kept", &kept, err);
+        if (r < 0)
+                return r;
+        /* Directories named here are removed later: nothing that cannot be a cgroup of ours may pass. */
+        if (!name || !mount || !directory || mount[0] != '/' || !str_starts_with(directory, mount) ||
+            directory[strlen(mount)] != '/' || strstr(directory, "/../"))
+                return json_error(value, err, EINVAL, "does not describe a cgroup");
+
+        hierarchy.name = arena_strdup(cgroup->arena, name);
+        hierarchy.mount = arena_strdup(cgroup->arena, mount);
+        hierarchy.directory = arena_strdup(cgroup->arena, directory);
+        hierarchy.v2 = name[0] == '\0';
+        return cgroup_add_hierarchy(cgroup, &hierarchy, kept, err);
+}
+
+int cgroup_read(const struct json *value, struct cgroup **out, struct error *err) {
+        _cleanup_(cleanup_cgroup) struct cgroup *cgroup = NULL;
+        const struct json *list = NULL;
+        const char *name = "";
+        size_t i = 0;
+        int r = json_expect(value, JSON_OBJECT, err);
+
+        if (r == 0)
+                r = json_get_string(value, "driver", &name, err);
+        if (r == 0)
+                r = json_get_array(value, "hierarchies", &list, err);
+        if (r < 0)
+                return r;
+        while (i < ARRAY_SIZE(drivers) && !str_equal(drivers[i]->name, name))
+                i++;
+        if (i == ARRAY_SIZE(drivers))
+                return json_error(value, err, EINVAL, "unknown cgroup driver \"%s\"", name);
+
+        cgroup = cgroup_new(drivers[i]);
+        r = json_get_bool(value, "rootless", &cgroup->rootless, err);
+        if (r < 0)
+                return r;
+        for (const struct json *child = list ? list->first : NULL; child; child = child->next) {
+                r = read_hierarchy(cgroup, child, err);
+                if (r < 0)
+                        return r;
+        }
+        *out = take_ptr(cgroup);
+        return 0;
+}
