@@ -1,0 +1,70 @@
+/*
+ * cmd.h: what every command of myrun gets, and the table of commands. A command
+ * is one file in this directory with an option table and one function.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../lib/error.h"
+#include "../../lib/options.h"
+#include "../container/container.h"
+
+#define PROGRAM "myrun"
+#define DEFAULT_ROOT "/run/myrun"
+
+/* The global options. */
+struct runtime {
+        const char *root;
+        const char *log;
+        const char *log_format;
+        const char *log_level;
+        const char *rootless;
+        const char *criu;
+        bool debug;
+        bool systemd_cgroup;
+        bool version;
+};
+
+/**
+ * Parses a command's arguments.
+ * Returns -1 to go on (argc and argv are moved to the arguments), else the exit status to return.
+ */
+int cmd_parse(const struct command *command, void *options, int *argc, char ***argv);
+
+/** Reports the error; returns 1, the exit status of a failed command. */
+int cmd_fail(const struct error *err);
+
+/** A number option that must be at least 0 (--preserve-fds). */
+int cmd_check_count(const char *option, int64_t value, struct error *err);
+
+#define COMMAND(name) int cmd_##name(const struct command *command, void *context, int argc, char **argv)
+
+COMMAND(checkpoint);
+COMMAND(create);
+COMMAND(delete);
+COMMAND(events);
+COMMAND(exec);
+COMMAND(features);
+COMMAND(kill);
+COMMAND(list);
+COMMAND(pause);
+COMMAND(ps);
+COMMAND(resume);
+COMMAND(run);
+COMMAND(spec);
+COMMAND(start);
+COMMAND(state);
+COMMAND(update);
+
+extern const struct option_row create_options_table[];
+extern const struct option_row delete_options_table[];
+extern const struct option_row events_options_table[];
+extern const struct option_row exec_options_table[];
+extern const struct option_row kill_options_table[];
+extern const struct option_row list_options_table[];
+extern const struct option_row ps_options_table[];
+extern const struct option_row run_options_table[];
+extern const struct option_row spec_options_table[];
+extern const struct option_row update_options_table[];

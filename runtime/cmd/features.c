@@ -1,0 +1,69 @@
+#include "cmd.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "../../lib/cleanup.h"
+#include "../linux/capabilities.h"
+#include "../linux/mount_options.h"
+
+static void put_hooks(struct json_writer *writer) {
+        json_begin_array(writer, "hooks");
+        for (int i = 0; i < HOOK_POINT_COUNT; i++)
+                json_put_string(writer, NULL, runtime_hook_point_name((enum runtime_hook_point) i));
+        json_end_array(writer);
+}
+
+static void put_linux(struct json_writer *writer) {
+        json_begin_object(writer, "linux");
+        json_begin_array(writer, "namespaces");
+        for (int i = 0; i < NAMESPACE_TYPE_COUNT; i++)
+                json_put_string(writer, NULL, runtime_namespace_type_name((enum runtime_namespace_type) i));
+        json_end_array(writer);
+        json_put_strings(writer, "capabilities", capabilities_known());
+        json_begin_object(writer, "cgroup");
+        json_put_bool(writer, "v1", true);
+        json_put_bool(writer, "v2", true);
+        json_put_bool(writer, "systemd", false);
+        json_put_bool(writer, "systemdUser", false);
+        json_put_bool(writer, "rdma", true);
+        json_end_object(writer);
+        json_begin_object(writer, "seccomp");
+        json_put_bool(writer, "enabled", true);
+        json_end_object(writer);
+        json_begin_object(writer, "apparmor");
+        json_put_bool(writer, "enabled", false);
+        json_end_object(writer);
+        json_begin_object(writer, "selinux");
+        json_put_bool(writer, "enabled", false);
+        json_end_object(writer);
+        json_begin_object(writer, "intelRdt");
+        json_put_bool(writer, "enabled", false);
+        json_end_object(writer);
+        json_begin_object(writer, "mountExtensions");
+        json_begin_object(writer, "idmap");
+        json_put_bool(writer, "enabled", false);
+        json_end_object(writer);
+        json_end_object(writer);
+        json_end_object(writer);
+}
+
+int cmd_features(const struct command *command, void *context, int argc, char **argv) {
+        _cleanup_json_writer_ struct json_writer writer = {.indent = 2};
+        _cleanup_free_ char *text = NULL;
+        int r = cmd_parse(command, NULL, &argc, &argv);
+
+        (void) context;
+        if (r >= 0)
+                return r;
+        json_begin_object(&writer, NULL);
+        json_put_string(&writer, "ociVersionMin", "1.0.0");
+        json_put_string(&writer, "ociVersionMax", "1.3.0");
+        put_hooks(&writer);
+        json_put_strings(&writer, "mountOptions", mount_options_known());
+        put_linux(&writer);
+        json_end_object(&writer);
+        text = json_writer_take(&writer);
+        (void) printf("%s\n", text);
+        return 0;
+}

@@ -1,0 +1,104 @@
+#include "cmd.h"
+
+#include <signal.h>
+
+#include "../../lib/cleanup.h"
+#include "../../lib/log.h"
+#include "../container/create.h"
+#include "../container/foreground.h"
+#include "../container/start.h"
+
+struct options {
+        const char *bundle;
+        const char *console_socket;
+        const char *pid_file;
+        bool detach;
+        bool keep;
+        bool no_subreaper;
+        bool no_pivot;
+        bool no_new_keyring;
+        int64_t preserve_fds;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+const struct option_row run_options_table[] = {
+        {"bundle", 'b', NULL, OPTION_STRING, AT(bundle), "DIR", "the bundle (default: the current directory)"},
+        {"console-socket", 0, NULL, OPTION_STRING, AT(console_socket), "SOCKET",
+         "Unix socket that gets the master side of the terminal"},
+        {"detach", 'd', NULL, OPTION_FLAG, AT(detach), NULL, "do not wait for the container's end"},
+        {"keep", 0, NULL, OPTION_FLAG, AT(keep), NULL, "do not delete the container when it ends"},
+        {"pid-file", 0, NULL, OPTION_STRING, AT(pid_file), "FILE", "write the pid of the container's init there"},
+        {"no-subreaper", 0, NULL, OPTION_FLAG, AT(no_subreaper), NULL, "accepted; this program is no subreaper"},
+        {"no-pivot", 0, NULL, OPTION_FLAG, AT(no_pivot), NULL, "do not use pivot_root, for a host on an initramfs"},
+        {"no-new-keyring", 0, NULL, OPTION_FLAG, AT(no_new_keyring), NULL, "keep the caller's session keyring"},
+        {"preserve-fds", 0, NULL, OPTION_INT, AT(preserve_fds), "N", "pass the file descriptors 3 to 2+N on"},
+        {0},
+};
+
+static int finish(const char *root, const char *id, struct error *err) {
+        _cleanup_container_ struct container container = CONTAINER_INIT;
+        int r = container_open(root, id, &container, err);
+
+        return r < 0 ? r : container_destroy(&container, err);
+}
+
+static int stay(const struct create_options *request, const struct created *created, bool keep) {
+        struct error err = {0};
+        struct error end_error = {0};
+        int status = foreground_wait(created->pid, created->pidfd, created->terminal, &err);
+
+        if (!keep && finish(request->root, request->id, &end_error) < 0) {
+                log_error(&end_error);
+                if (status == 0)
+                        status = 1;
+        }
+        return status < 0 ? cmd_fail(&err) : status;
+}
+
+static int run(const struct create_options *request, bool keep) {
+        struct created created = {.pidfd = -1, .terminal = -1};
+        struct error err = {0};
+        int status = 0;
+
+        if (container_create(request, &created, &err) < 0)
+                return cmd_fail(&err);
+        if (container_poststart(request->root, request->id, &err) < 0)
+                status = cmd_fail(&err);
+        if (!request->detach) {
+                int ended = stay(request, &created, keep);
+
+                status = status ? status : ended;
+        }
+        fd_close_at(&created.pidfd);
+        fd_close_at(&created.terminal);
+        return status;
+}
+
+int cmd_run(const struct command *command, void *context, int argc, char **argv) {
+        const struct runtime *runtime = context;
+        struct options options = {.bundle = "."};
+        struct create_options request = {.root = runtime->root};
+        struct error err = {0};
+        sigset_t mask;
+        int r = cmd_parse(command, &options, &argc, &argv);
+
+        if (r >= 0)
+                return r;
+        if (cmd_check_count("--preserve-fds", options.preserve_fds, &err) < 0)
+                return cmd_fail(&err);
+        request.id = argv[0];
+        request.bundle = options.bundle;
+        request.console_socket = options.console_socket;
+        request.pid_file = options.pid_file;
+        request.systemd_cgroup = runtime->systemd_cgroup;
+        request.no_pivot = options.no_pivot;
+        request.no_new_keyring = options.no_new_keyring;
+        request.preserve_fds = (int) options.preserve_fds;
+        request.detach = options.detach;
+        if (!options.detach) {
+                foreground_block_signals(&mask);
+                request.signal_mask = &mask;
+        }
+        return run(&request, options.keep);
+}

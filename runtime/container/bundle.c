@@ -1,0 +1,125 @@
+#include "bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../../lib/cleanup.h"
+#include "../../lib/file.h"
+#include "../../lib/json.h"
+#include "../../lib/path.h"
+#include "../../lib/str.h"
+#include "../linux/rlimits.h"
+#include "../linux/sysctl.h"
+#include "state.h"
+
+void bundle_close(struct bundle *bundle) {
+        fd_close_at(&bundle->fd);
+        arena_free(bundle->arena);
+        bundle->arena = NULL;
+}
+
+static int unsupported(const char *property, struct error *err) {
+        return error_set(err, ENOTSUP, "%s: not supported in this build", property);
+}
+
+int bundle_check_process(const struct runtime_process *process, struct error *err) {
+        if (!process->args || !process->args[0])
+                return error_set(err, EINVAL, "process.args: required, but missing");
+        if (!process->cwd || process->cwd[0] != '/')
+                return error_set(err, EINVAL, "process.cwd: not an absolute path");
+        if (!str_empty(process->apparmor_profile))
+                return unsupported("process.apparmorProfile", err);
+        if (!str_empty(process->selinux_label))
+                return unsupported("process.selinuxLabel", err);
+        if (process->exec_cpu_affinity_initial || process->exec_cpu_affinity_final)
+                return unsupported("process.execCPUAffinity", err);
+        return rlimits_check(process, err);
+}
+
+static int check_linux(const struct runtime_linux *config, struct error *err) {
+        const struct {
+                bool given;
+                const char *property;
+        } missing[] = {
+                {config->intel_rdt != NULL, "linux.intelRdt"},
+                {config->memory_policy != NULL, "linux.memoryPolicy"},
+                {config->net_device_count > 0, "linux.netDevices"},
+                {!str_empty(config->mount_label), "linux.mountLabel"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(missing); i++)
+                if (missing[i].given)
+                        return unsupported(missing[i].property, err);
+        return sysctl_check(config, err);
+}
+
+/* Without a namespace of the container's own these would change the host. */
+static int check_host(const struct runtime_config *config, struct error *err) {
+        const struct runtime_namespace *namespaces = config->linux_.namespaces;
+
+        if ((config->hostname || config->domainname) && !namespaces[NAMESPACE_UTS].present)
+                return error_set(err, EINVAL, "%s: needs a uts namespace", config->hostname ? "hostname" : "domainname");
+        if (namespaces[NAMESPACE_MOUNT].present)
+                return 0;
+        if (config->mount_count > 0)
+                return error_set(err, EINVAL, "mounts: need a mount namespace");
+        if (config->linux_.masked_paths[0] || config->linux_.readonly_paths[0])
+                return error_set(err, EINVAL, "linux.maskedPaths, linux.readonlyPaths: need a mount namespace");
+        return 0;
+}
+
+static int check(const struct bundle *bundle, struct error *err) {
+        const struct runtime_config *config = &bundle->config;
+        int r;
+
+        if (!config->root || str_empty(config->root->path))
+                return error_set(err, EINVAL, "root.path: required, but missing");
+        if (!config->process)
+                return error_set(err, EINVAL, "process: required, but missing");
+        if ((r = bundle_check_process(config->process, err)) < 0 || (r = check_linux(&config->linux_, err)) < 0)
+                return r;
+        return check_host(config, err);
+}
+
+/* Symbolic links in the caller's own path are resolved once, so that all later steps mean the same directory. */
+static int resolve_rootfs(struct bundle *bundle, struct error *err) {
+        const char *path = bundle->config.root->path;
+        _cleanup_free_ char *joined = path[0] == '/' ? xstrdup(path) : path_join(bundle->path, path);
+        _cleanup_free_ char *resolved = realpath(joined, NULL);
+
+        if (!resolved) {
+                error_errno(err, errno, "root.path: %s", joined);
+                return errno == ENOENT ? error_hint(err, "the bundle needs a root file system there") : -errno;
+        }
+        bundle->rootfs = arena_strdup(bundle->arena, resolved);
+        return 0;
+}
+
+int bundle_open(const char *path, struct bundle *out, struct error *err) {
+        struct json_limits limits = {.size = STATE_CONFIG_MAX};
+        _cleanup_free_ char *absolute = NULL;
+        _cleanup_free_ char *text = NULL;
+        const struct json *root;
+        int r;
+
+        *out = (struct bundle){.fd = -1, .arena = arena_new()};
+        r = path_absolute(path, &absolute, err);
+        if (r < 0)
+                return r;
+        out->path = arena_strdup(out->arena, absolute);
+        out->fd = open(out->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (out->fd < 0)
+                return error_errno(err, errno, "bundle %s", out->path);
+        r = file_read(out->fd, "config.json", STATE_CONFIG_MAX, &text, &out->size, err);
+        if (r == -ENOENT)
+                error_hint(err, "myrun spec writes one to begin with");
+        if (r < 0)
+                return error_wrap(err, "bundle %s", out->path);
+        out->text = arena_strndup(out->arena, text, out->size);
+        if ((r = json_parse(out->arena, out->text, out->size, &limits, &root, err)) < 0 ||
+            (r = runtime_config_parse(out->arena, root, &out->config, err)) < 0 || (r = check(out, err)) < 0)
+                return error_wrap(err, "config.json");
+        return resolve_rootfs(out, err);
+}

@@ -1,0 +1,519 @@
+#include "create.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../lib/cleanup.h"
+#include "../../lib/file.h"
+#include "../../lib/path.h"
+#include "../../lib/process.h"
+#include "../../lib/str.h"
+#include "../linux/hooks.h"
+#include "../linux/idmap.h"
+#include "../linux/procfs.h"
+#include "../linux/terminal.h"
+#include "bundle.h"
+#include "launch.h"
+#include "sync.h"
+
+/* What a create has at any moment, and so what a failed one must undo. */
+struct creation {
+        const struct create_options *options;
+        struct bundle bundle;
+        struct state state;
+        struct launch launch;
+        int root_fd;
+        int dir_fd;
+        bool made_state;
+        pid_t pid;
+        int pidfd;
+        int terminal;
+        sigset_t signal_mask;
+};
+
+int pid_file_write(const char *path, pid_t pid, struct error *err) {
+        char text[16];
+        int r;
+
+        if (!path)
+                return 0;
+        (void) snprintf(text, sizeof(text), "%d", pid);
+        r = file_write_atomic(AT_FDCWD, path, text, strlen(text), 0644, err);
+        return r < 0 ? error_wrap(err, "--pid-file") : 0;
+}
+
+static const char *now(struct arena *arena) {
+        struct timespec time;
+        struct tm parts;
+        char text[32];
+
+        (void) clock_gettime(CLOCK_REALTIME, &time);
+        (void) gmtime_r(&time.tv_sec, &parts);
+        (void) strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+        return arena_printf(arena, "%s.%09ldZ", text, time.tv_nsec);
+}
+
+static int check_terminal(const struct creation *creation, struct error *err) {
+        const struct create_options *options = creation->options;
+        bool terminal = creation->bundle.config.process->terminal;
+
+        if (terminal && options->detach && !options->console_socket) {
+                error_set(err, EINVAL, "process.terminal: nobody would hold the terminal of a detached container");
+                return error_hint(err, "give --console-socket, or set process.terminal to false");
+        }
+        if (!terminal && options->console_socket)
+                return error_set(err, EINVAL, "--console-socket: process.terminal is false");
+        if (terminal && !options->detach && options->console_socket)
+                return error_set(err, EINVAL, "--console-socket: only for create and for detached containers");
+        return 0;
+}
+
+static int check_preserved_fds(const struct launch *launch, struct error *err) {
+        for (int fd = 3; fd < 3 + launch->preserve_fds; fd++)
+                if (fcntl(fd, F_GETFD) < 0)
+                        return error_set(err, EBADF, "--preserve-fds: file descriptor %d is not open", fd);
+        return 0;
+}
+
+static int count_listen_fds(void) {
+        const char *text = getenv("LISTEN_FDS");
+        int64_t count = 0;
+
+        return text && str_to_i64(text, 0, 1024, &count) == 0 ? (int) count : 0;
+}
+
+/* First of all the directory that `delete --force` looks for. */
+static int make_state(struct creation *creation, struct error *err) {
+        const struct bundle *bundle = &creation->bundle;
+        _cleanup_fd_ int config = -1;
+        int r;
+
+        creation->root_fd = state_open_root(creation->options->root, true, err);
+        if (creation->root_fd < 0)
+                return creation->root_fd;
+        creation->dir_fd = state_make(creation->root_fd, creation->options->id, err);
+        if (creation->dir_fd < 0)
+                return creation->dir_fd;
+        creation->made_state = true;
+        creation->state = (struct state){
+                .oci_version = bundle->config.oci_version,
+                .id = creation->options->id,
+                .bundle = bundle->path,
+                .rootfs = bundle->rootfs,
+                .created = now(bundle->arena),
+                .owner = geteuid(),
+                .systemd_cgroup = creation->options->systemd_cgroup,
+                .cgroups_path = bundle->config.linux_.cgroups_path,
+                .annotations = bundle->config.annotations,
+        };
+        r = state_write(creation->dir_fd, &creation->state, NULL, NULL, err);
+        if (r < 0)
+                return r;
+        config = openat(creation->dir_fd, STATE_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        r = config < 0 ? -errno : fd_write_all(config, bundle->text, bundle->size);
+        return r < 0 ? error_errno(err, -r, "cannot keep the container's config") : 0;
+}
+
+static int make_start_socket(struct creation *creation, struct error *err) {
+        _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        char directory[PATH_FD_MAX];
+        mode_t mask;
+        int r;
+
+        /* Through the fd: a state directory's path may be longer than a socket's address. */
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", path_of_fd(creation->dir_fd, directory),
+                        STATE_SOCKET);
+        mask = umask(0077);
+        r = fd < 0 || bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, 1) < 0 ? errno : 0;
+        (void) umask(mask);
+        if (r != 0)
+                return error_errno(err, r, "cannot make the socket for start");
+        creation->launch.start_socket = take_fd(&fd);
+        return 0;
+}
+
+static int prepare_root(struct creation *creation, struct error *err) {
+        const struct runtime_config *config = &creation->bundle.config;
+        struct launch *launch = &creation->launch;
+        bool mounts = config->linux_.namespaces[NAMESPACE_MOUNT].present;
+        int r;
+
+        launch->rootfs.readonly = config->root->readonly;
+        launch->rootfs.no_pivot = creation->options->no_pivot || config->linux_.namespaces[NAMESPACE_MOUNT].path;
+        r = mount_propagation_parse(config->linux_.rootfs_propagation, &launch->rootfs.propagation,
+                                    &launch->rootfs.propagation_recursive, err);
+        if (r < 0 || (r = rootfs_prepare(&launch->rootfs, creation->bundle.rootfs, mounts, err)) < 0)
+                return r;
+        return mount_plan_prepare(creation->bundle.arena, config, creation->bundle.fd, &launch->mounts, err);
+}
+
+static int make_cgroup(struct creation *creation, struct error *err) {
+        const struct runtime_config *config = &creation->bundle.config;
+        struct cgroup_request request = {
+                .container_id = creation->options->id,
+                .cgroups_path = config->linux_.cgroups_path,
+                .systemd = creation->options->systemd_cgroup,
+                .rootless = geteuid() != 0,
+                .resources = config->linux_.resources,
+                .annotations = &config->annotations,
+        };
+
+        return cgroup_create(&request, &creation->launch.cgroup, err);
+}
+
+/* Everything that can fail for reasons of the config or the host fails here, before there is a process. */
+static int prepare(struct creation *creation, struct error *err) {
+        const struct runtime_config *config = &creation->bundle.config;
+        struct launch *launch = &creation->launch;
+        int sockets[2];
+        int r;
+
+        launch->config = config;
+        launch->state = &creation->state;
+        launch->signal_mask = &creation->signal_mask;
+        launch->new_keyring = !creation->options->no_new_keyring;
+        launch->deny_setgroups = config->linux_.namespaces[NAMESPACE_USER].present && geteuid() != 0;
+        if ((launch->proc_fd = procfs_open(err)) < 0)
+                return launch->proc_fd;
+        if ((r = namespaces_prepare(&config->linux_, &launch->namespaces, err)) < 0 ||
+            (r = prepare_root(creation, err)) < 0 ||
+            (r = capabilities_resolve(config->process->capabilities, &launch->capabilities, err)) < 0)
+                return r;
+        if (config->linux_.seccomp &&
+            (r = seccomp_compile(config->linux_.seccomp, creation->root_fd, &launch->seccomp, err)) < 0)
+                return error_wrap(err, "linux.seccomp");
+        if (creation->options->console_socket &&
+            (launch->console_socket = terminal_connect(creation->options->console_socket, err)) < 0)
+                return launch->console_socket;
+        if (creation->options->wait_for_start && (r = make_start_socket(creation, err)) < 0)
+                return r;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return error_errno(err, errno, "cannot make a socket");
+        launch->parent_socket = sockets[0];
+        launch->init_socket = sockets[1];
+        return make_cgroup(creation, err);
+}
+
+/*
+ * Opens what init needs to move itself into the v1 hierarchies; if one cannot be opened,
+ * the parent moves it.
+ */
+static void open_tasks(struct launch *launch, bool cloned_into_v2) {
+        const struct cgroup_hierarchy *hierarchies = NULL;
+        size_t count = launch->cgroup ? cgroup_hierarchies(launch->cgroup, &hierarchies) : 0;
+
+        for (size_t i = 0; i < count && !launch->attach_by_parent; i++) {
+                _cleanup_free_ char *path = NULL;
+                int fd;
+
+                if (hierarchies[i].v2) {
+                        launch->attach_by_parent = !cloned_into_v2;
+                        continue;
+                }
+                path = path_join(hierarchies[i].directory, "tasks");
+                fd = launch->task_count < LAUNCH_TASKS_MAX ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+                if (fd < 0)
+                        launch->attach_by_parent = true;
+                else
+                        launch->task_fds[launch->task_count++] = fd;
+        }
+        if (launch->attach_by_parent)
+                while (launch->task_count > 0)
+                        fd_close(launch->task_fds[--launch->task_count]);
+}
+
+/* Joins namespaces and makes init as a child of this process's parent, the runtime. */
+static void __attribute__((noreturn)) intermediate_main(struct launch *launch) {
+        struct error err = {0};
+        pid_t pid;
+
+        fd_close_at(&launch->parent_socket);
+        if (namespaces_join(&launch->namespaces, &err) < 0) {
+                sync_send_error(launch->init_socket, &err);
+                _exit(EXIT_FAILURE);
+        }
+        pid = namespaces_clone(launch->namespaces.create | CLONE_PARENT, -1, 0);
+        if (pid == 0)
+                init_main(launch);
+        if (pid < 0) {
+                error_errno(&err, -pid, "linux.namespaces: cannot be made");
+                sync_send_error(launch->init_socket, &err);
+        } else {
+                (void) sync_send(launch->init_socket, SYNC_PID, pid, -1, &err);
+        }
+        _exit(EXIT_SUCCESS);
+}
+
+static int clone_through_intermediate(struct creation *creation, struct error *err) {
+        struct launch *launch = &creation->launch;
+        struct sync_message message = {0};
+        pid_t intermediate = namespaces_clone(0, -1, SIGCHLD);
+        int r;
+
+        if (intermediate == 0)
+                intermediate_main(launch);
+        if (intermediate < 0)
+                return error_errno(err, -intermediate, "cannot make a process");
+        fd_close_at(&launch->init_socket);
+        r = sync_expect(launch->parent_socket, SYNC_PID, &message, err);
+        (void) waitpid(intermediate, NULL, 0);
+        creation->pid = r < 0 ? 0 : message.pid;
+        return r;
+}
+
+static int clone_init(struct creation *creation, struct error *err) {
+        struct launch *launch = &creation->launch;
+        int cgroup_fd = launch->cgroup && !launch->namespaces.intermediate ? cgroup_clone_fd(launch->cgroup) : -1;
+        int r;
+
+        open_tasks(launch, cgroup_fd >= 0);
+        if (launch->namespaces.intermediate) {
+                r = clone_through_intermediate(creation, err);
+                if (r < 0)
+                        return r;
+        } else {
+                pid_t pid = namespaces_clone(launch->namespaces.create, cgroup_fd, SIGCHLD);
+
+                if (pid == 0)
+                        init_main(launch);
+                if (pid < 0)
+                        return error_errno(err, -pid, "linux.namespaces: cannot be made");
+                creation->pid = pid;
+                fd_close_at(&launch->init_socket);
+        }
+        creation->pidfd = process_pidfd(creation->pid);
+        return creation->pidfd < 0 ? error_errno(err, -creation->pidfd, "cannot hold the container's process") : 0;
+}
+
+static void put_cgroup(struct json_writer *writer, const void *data) {
+        const struct cgroup *cgroup = data;
+
+        if (cgroup)
+                cgroup_write(cgroup, writer, "cgroup");
+}
+
+/* After this init is found by `delete --force`, so it may go on. */
+static int release_init(struct creation *creation, struct error *err) {
+        const struct runtime_config *config = &creation->bundle.config;
+        const struct runtime_namespace *user = &config->linux_.namespaces[NAMESPACE_USER];
+        struct launch *launch = &creation->launch;
+        const struct opt_i64 *score = &config->process->oom_score_adj;
+        int r;
+
+        creation->state.pid = creation->pid;
+        r = process_start_time(creation->pid, &creation->state.start_time);
+        if (r < 0)
+                return error_errno(err, -r, "the container's init process ended early");
+        r = state_write(creation->dir_fd, &creation->state, put_cgroup, launch->cgroup, err);
+        if (r < 0)
+                return r;
+        if (user->present && !user->path && (r = idmap_write(launch->proc_fd, creation->pid, &config->linux_, err)) < 0)
+                return r;
+        if (launch->attach_by_parent && (r = cgroup_attach(launch->cgroup, creation->pid, err)) < 0)
+                return r;
+        if (score->set) {
+                char text[24];
+
+                (void) snprintf(text, sizeof(text), "%lld", (long long) score->value);
+                r = procfs_write_process(launch->proc_fd, creation->pid, "oom_score_adj", text, err);
+                if (r < 0)
+                        return error_wrap(err, "process.oomScoreAdj");
+        }
+        return sync_send(launch->parent_socket, SYNC_GO, creation->pid, -1, err);
+}
+
+static int run_host_hooks(struct creation *creation, struct error *err) {
+        static const enum runtime_hook_point points[] = {HOOK_PRESTART, HOOK_CREATE_RUNTIME};
+        const struct runtime_hooks *hooks = creation->bundle.config.hooks;
+        _cleanup_free_ char *state = container_hook_state(&creation->state, "creating", creation->pid);
+
+        for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
+                int r = hooks_run(&hooks[points[i]], points[i], state, err);
+
+                if (r < 0)
+                        return r;
+        }
+        return sync_send(creation->launch.parent_socket, SYNC_RESUME, 0, -1, err);
+}
+
+/* containerProcessState of config-linux.md */
+static int send_listener(struct creation *creation, int listener, struct error *err) {
+        const struct runtime_seccomp *seccomp = creation->bundle.config.linux_.seccomp;
+        struct json_writer writer = {0};
+        _cleanup_free_ char *text = NULL;
+        static const char *const fds[] = {"seccompFd", NULL};
+        int r;
+
+        json_begin_object(&writer, NULL);
+        json_put_string(&writer, "ociVersion", creation->state.oci_version);
+        json_put_strings(&writer, "fds", fds);
+        json_put_int(&writer, "pid", creation->pid);
+        json_put_string(&writer, "metadata", seccomp->listener_metadata);
+        json_begin_object(&writer, "state");
+        container_put_state(&writer, &creation->state, "creating", creation->pid);
+        json_end_object(&writer);
+        json_end_object(&writer);
+        text = json_writer_take(&writer);
+        r = seccomp_send_listener(seccomp, listener, text, err);
+        return r < 0 ? r : sync_send(creation->launch.parent_socket, SYNC_RESUME, 0, -1, err);
+}
+
+static int handle_message(struct creation *creation, enum sync_kind kind, int *fd, struct error *err) {
+        switch (kind) {
+        case SYNC_HOOKS:
+                return run_host_hooks(creation, err);
+        case SYNC_CONSOLE:
+                creation->terminal = take_fd(fd);
+                return 0;
+        case SYNC_SECCOMP:
+                return send_listener(creation, *fd, err);
+        default:
+                return error_set(err, EPROTO, "unexpected message %d during the start", (int) kind);
+        }
+}
+
+/* Serves init until it is ready. */
+static int follow_init(struct creation *creation, struct error *err) {
+        for (;;) {
+                struct sync_message message;
+                _cleanup_fd_ int fd = -1;
+                int r = sync_receive(creation->launch.parent_socket, &message, &fd, err);
+
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        return error_set(err, EIO, "the container's init process died while it was set up");
+                if (message.kind == SYNC_READY)
+                        return 0;
+                r = handle_message(creation, message.kind, &fd, err);
+                if (r < 0)
+                        return r;
+        }
+}
+
+/* run: the other end closes when the program has been executed. */
+static int start_now(struct creation *creation, struct error *err) {
+        struct sync_message message;
+        int r = sync_send(creation->launch.parent_socket, SYNC_START, 0, -1, err);
+
+        if (r < 0)
+                return r;
+        r = sync_receive(creation->launch.parent_socket, &message, NULL, err);
+        return r < 0 ? r : 0;
+}
+
+static int create_init(struct creation *creation, struct error *err) {
+        int r;
+
+        if ((r = clone_init(creation, err)) < 0 || (r = release_init(creation, err)) < 0 ||
+            (r = follow_init(creation, err)) < 0 ||
+            (r = pid_file_write(creation->options->pid_file, creation->pid, err)) < 0)
+                return r;
+        return creation->options->wait_for_start ? 0 : start_now(creation, err);
+}
+
+/*
+ * A failure that init reported explains more than the parent's broken socket: look
+ * whether it left a message.
+ */
+static void prefer_report(struct creation *creation, struct error *err) {
+        struct sync_message message;
+        struct error reported = {0};
+
+        if (creation->launch.parent_socket < 0 || creation->pid <= 0 ||
+            (err->code != EPIPE && err->code != ECONNRESET && err->code != ESRCH))
+                return;
+        if (sync_receive(creation->launch.parent_socket, &message, NULL, &reported) < 0 && reported.code != 0)
+                *err = reported;
+}
+
+static void undo(struct creation *creation) {
+        struct error ignored;
+
+        if (creation->pid > 0) {
+                if (creation->pidfd >= 0)
+                        (void) process_signal(creation->pidfd, SIGKILL);
+                else
+                        (void) kill(creation->pid, SIGKILL);
+                (void) waitpid(creation->pid, NULL, 0);
+        }
+        if (creation->launch.cgroup)
+                (void) cgroup_remove(creation->launch.cgroup, &ignored);
+        if (creation->made_state)
+                (void) state_remove(creation->root_fd, creation->dir_fd, creation->options->id, &ignored);
+}
+
+static void release(struct creation *creation) {
+        struct launch *launch = &creation->launch;
+
+        namespaces_close(&launch->namespaces);
+        rootfs_close(&launch->rootfs);
+        mount_plan_close(&launch->mounts);
+        seccomp_program_free(&launch->seccomp);
+        while (launch->task_count > 0)
+                fd_close(launch->task_fds[--launch->task_count]);
+        if (launch->cgroup)
+                cgroup_free(launch->cgroup);
+        fd_close_at(&launch->proc_fd);
+        fd_close_at(&launch->parent_socket);
+        fd_close_at(&launch->init_socket);
+        fd_close_at(&launch->start_socket);
+        fd_close_at(&launch->console_socket);
+        fd_close_at(&creation->dir_fd);
+        fd_close_at(&creation->root_fd);
+        fd_close_at(&creation->pidfd);
+        fd_close_at(&creation->terminal);
+        bundle_close(&creation->bundle);
+}
+
+static void initialise(struct creation *creation, const struct create_options *options) {
+        struct launch *launch = &creation->launch;
+
+        *creation = (struct creation){.options = options, .root_fd = -1, .dir_fd = -1, .pidfd = -1, .terminal = -1};
+        creation->bundle.fd = -1;
+        for (int i = 0; i < NAMESPACE_TYPE_COUNT; i++)
+                launch->namespaces.join[i] = -1;
+        launch->rootfs.path_fd = launch->rootfs.mount_fd = -1;
+        launch->proc_fd = launch->parent_socket = launch->init_socket = -1;
+        launch->start_socket = launch->console_socket = -1;
+        launch->listen_fds = count_listen_fds();
+        launch->preserve_fds = options->preserve_fds + launch->listen_fds;
+        if (options->signal_mask)
+                creation->signal_mask = *options->signal_mask;
+        else
+                (void) sigprocmask(SIG_SETMASK, NULL, &creation->signal_mask);
+        /* Nothing the caller left open reaches a hook or the container unasked. */
+        (void) fd_cloexec_from(3 + (unsigned int) launch->preserve_fds);
+}
+
+int container_create(const struct create_options *options, struct created *out, struct error *err) {
+        struct creation creation;
+        int r;
+
+        initialise(&creation, options);
+        if ((r = state_check_id(options->id, err)) >= 0 && (r = check_preserved_fds(&creation.launch, err)) >= 0 &&
+            (r = bundle_open(options->bundle, &creation.bundle, err)) >= 0 &&
+            (r = check_terminal(&creation, err)) >= 0 && (r = make_state(&creation, err)) >= 0 &&
+            (r = prepare(&creation, err)) >= 0)
+                r = create_init(&creation, err);
+        if (r < 0) {
+                prefer_report(&creation, err);
+                undo(&creation);
+        } else {
+                *out = (struct created){
+                        .pid = creation.pid, .pidfd = take_fd(&creation.pidfd), .terminal = take_fd(&creation.terminal)};
+        }
+        release(&creation);
+        return r;
+}

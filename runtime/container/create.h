@@ -1,0 +1,44 @@
+/*
+ * create.h: makes a container from a bundle: state on disk, cgroup, init. What
+ * was made is undone when a later step fails; a create that is killed leaves a
+ * state directory from which `delete --force` finds the rest.
+ */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "../../lib/error.h"
+#include "../../lib/memory.h"
+#include "../../spec/runtime_config.h"
+
+struct create_options {
+        const char *root; /* --root */
+        const char *id;
+        const char *bundle;
+        const char *console_socket; /* NULL: none */
+        const char *pid_file;       /* NULL: none */
+        int preserve_fds;
+        bool systemd_cgroup;
+        bool no_pivot;
+        bool no_new_keyring;
+        bool wait_for_start; /* create: init waits until `start`; run: it executes at once */
+        bool detach;         /* the caller does not stay for a terminal */
+        const sigset_t *signal_mask; /* what the program gets; NULL: the calling process's */
+};
+
+struct created {
+        pid_t pid;
+        int pidfd;
+        int terminal; /* master side when the caller relays it, else -1 */
+};
+
+/**
+ * Makes the container and, unless options->wait_for_start, starts it.
+ * The caller owns the fds of *out.
+ */
+int container_create(const struct create_options *options, struct created *out, struct error *err);
+
+/** Writes the pid as text, atomically. */
+int pid_file_write(const char *path, pid_t pid, struct error *err);

@@ -1,0 +1,283 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../lib/cleanup.h"
+#include "../../lib/log.h"
+#include "../linux/devices.h"
+#include "../linux/hooks.h"
+#include "../linux/idmap.h"
+#include "../linux/keyring.h"
+#include "../linux/masked_paths.h"
+#include "../linux/scheduling.h"
+#include "../linux/sysctl.h"
+#include "../linux/task.h"
+#include "../linux/terminal.h"
+#include "launch.h"
+#include "sync.h"
+
+/* What init itself learns on its way. */
+struct init {
+        struct launch *launch;
+        bool may_go; /* the parent has noted our pid: from here on we are not lost when it dies */
+        pid_t pid;   /* our own as the host sees it */
+        struct terminal terminal;
+        char *program;
+        int report; /* where errors go */
+};
+
+static bool has_namespace(const struct init *init, enum runtime_namespace_type type) {
+        return init->launch->config->linux_.namespaces[type].present;
+}
+
+static int wait_for_parent(struct init *init, struct error *err) {
+        struct sync_message message;
+        int r;
+
+        if (init->may_go)
+                return 0;
+        r = sync_expect(init->launch->init_socket, SYNC_GO, &message, err);
+        if (r < 0)
+                return r;
+        init->may_go = true;
+        init->pid = message.pid;
+        return 0;
+}
+
+static int enter_user_namespace(struct init *init, struct error *err) {
+        int r;
+
+        if (!has_namespace(init, NAMESPACE_USER))
+                return 0;
+        r = wait_for_parent(init, err);
+        return r < 0 ? r : idmap_become_root(&init->launch->config->linux_, err);
+}
+
+/*
+ * A thread that moves itself by writing "0" to a v1 "tasks" file needs no lock over all
+ * processes of the host; moved by its parent, each hierarchy costs an RCU grace period.
+ * The files were opened by the parent, whose rights count.
+ */
+static int enter_cgroup(struct init *init, struct error *err) {
+        struct launch *launch = init->launch;
+        int r;
+
+        if (launch->attach_by_parent && (r = wait_for_parent(init, err)) < 0)
+                return r;
+        for (size_t i = 0; i < launch->task_count; i++) {
+                if (write(launch->task_fds[i], "0", 1) < 0)
+                        return error_errno(err, errno, "cannot enter the container's cgroup");
+                fd_close_at(&launch->task_fds[i]);
+        }
+        if (launch->namespaces.new_cgroup && unshare(CLONE_NEWCGROUP) < 0)
+                return error_errno(err, errno, "linux.namespaces: cgroup");
+        return 0;
+}
+
+static int set_names(const struct runtime_config *config, struct error *err) {
+        if (config->hostname && sethostname(config->hostname, strlen(config->hostname)) < 0)
+                return error_errno(err, errno, "hostname");
+        if (config->domainname && setdomainname(config->domainname, strlen(config->domainname)) < 0)
+                return error_errno(err, errno, "domainname");
+        return 0;
+}
+
+static int set_up_namespaces(struct init *init, struct error *err) {
+        struct launch *launch = init->launch;
+        const struct runtime_config *config = launch->config;
+        int r;
+
+        if (launch->new_keyring && (r = keyring_join(launch->state->id, err)) < 0)
+                return r;
+        if (launch->namespaces.new_time && (r = namespaces_new_time(&config->linux_, launch->proc_fd, err)) < 0)
+                return r;
+        if ((launch->namespaces.create & CLONE_NEWNET) && (r = namespaces_loopback_up(err)) < 0)
+                return r;
+        if ((r = set_names(config, err)) < 0 || (r = sysctl_apply(launch->proc_fd, &config->linux_.sysctl, err)) < 0)
+                return r;
+        return personality_apply(&config->linux_, err);
+}
+
+static int open_terminal(struct init *init, struct error *err) {
+        struct launch *launch = init->launch;
+        int r;
+
+        if (!launch->config->process->terminal)
+                return 0;
+        r = terminal_open(launch->rootfs.mount_fd, launch->config->process, &init->terminal, err);
+        if (r < 0)
+                return r;
+        r = devices_bind_console(launch->rootfs.mount_fd, init->terminal.slave, err);
+        if (r < 0)
+                return r;
+        if (launch->console_socket >= 0)
+                r = terminal_send(launch->console_socket, init->terminal.master, err);
+        else
+                r = sync_send(launch->init_socket, SYNC_CONSOLE, 0, init->terminal.master, err);
+        fd_close_at(&init->terminal.master);
+        return r < 0 ? r : terminal_become(&init->terminal, err);
+}
+
+static int run_hooks(struct init *init, struct error *err) {
+        struct launch *launch = init->launch;
+        const struct runtime_hooks *hooks = launch->config->hooks;
+        struct sync_message message;
+        _cleanup_free_ char *state = NULL;
+        int r = wait_for_parent(init, err);
+
+        if (r < 0)
+                return r;
+        if (hooks[HOOK_PRESTART].count > 0 || hooks[HOOK_CREATE_RUNTIME].count > 0) {
+                if ((r = sync_send(launch->init_socket, SYNC_HOOKS, 0, -1, err)) < 0 ||
+                    (r = sync_expect(launch->init_socket, SYNC_RESUME, &message, err)) < 0)
+                        return r;
+        }
+        if (hooks[HOOK_CREATE_CONTAINER].count == 0)
+                return 0;
+        state = container_hook_state(launch->state, "creating", init->pid);
+        return hooks_run(&hooks[HOOK_CREATE_CONTAINER], HOOK_CREATE_CONTAINER, state, err);
+}
+
+static int build_root(struct init *init, struct error *err) {
+        struct launch *launch = init->launch;
+        const struct runtime_linux *config = &launch->config->linux_;
+        bool in_user_namespace = has_namespace(init, NAMESPACE_USER);
+        int root = -1;
+        int r;
+
+        r = rootfs_attach(&launch->rootfs, err);
+        if (r < 0)
+                return r;
+        root = launch->rootfs.mount_fd;
+        r = mount_plan_apply(&launch->mounts, root, launch->cgroup, has_namespace(init, NAMESPACE_CGROUP), err);
+        if (r < 0)
+                return r;
+        if (!launch->mounts.binds_dev && (r = devices_create(root, config, in_user_namespace, err)) < 0)
+                return r;
+        return open_terminal(init, err);
+}
+
+static int enter_root(struct init *init, struct error *err) {
+        struct launch *launch = init->launch;
+        const struct runtime_linux *config = &launch->config->linux_;
+        int root = launch->rootfs.mount_fd;
+        int r;
+
+        if ((r = mount_plan_finish(&launch->mounts, root, err)) < 0 ||
+            (r = readonly_paths_apply(root, config->readonly_paths, err)) < 0 ||
+            (r = masked_paths_apply(root, config->masked_paths, err)) < 0)
+                return r;
+        r = rootfs_enter(&launch->rootfs, err);
+        rootfs_close(&launch->rootfs);
+        return r;
+}
+
+static int set_up(struct init *init, struct error *err) {
+        struct launch *launch = init->launch;
+        int r;
+
+        if (!launch->namespaces.intermediate && (r = namespaces_join(&launch->namespaces, err)) < 0)
+                return r;
+        if ((r = enter_user_namespace(init, err)) < 0)
+                return r;
+        (void) setsid();
+        if ((r = enter_cgroup(init, err)) < 0 || (r = set_up_namespaces(init, err)) < 0)
+                return r;
+        (void) umask(0);
+        if (has_namespace(init, NAMESPACE_MOUNT)) {
+                if ((r = build_root(init, err)) < 0 || (r = run_hooks(init, err)) < 0 ||
+                    (r = enter_root(init, err)) < 0)
+                        return r;
+        } else if ((r = run_hooks(init, err)) < 0 || (r = rootfs_chroot(&launch->rootfs, err)) < 0) {
+                return r;
+        }
+        (void) umask(0022);
+        return 0;
+}
+
+static int hand_over_listener(struct init *init, int listener, struct error *err) {
+        struct sync_message message;
+        int r;
+
+        if (listener < 0)
+                return 0;
+        r = sync_send(init->launch->init_socket, SYNC_SECCOMP, 0, listener, err);
+        fd_close(listener);
+        return r < 0 ? r : sync_expect(init->launch->init_socket, SYNC_RESUME, &message, err);
+}
+
+/* create: the parent goes away, and `start` comes through the socket in the state directory. */
+static int wait_for_start(struct init *init, struct error *err) {
+        struct launch *launch = init->launch;
+        struct sync_message message;
+        int connection;
+        int r = sync_send(launch->init_socket, SYNC_READY, 0, -1, err);
+
+        if (r < 0)
+                return r;
+        if (launch->start_socket < 0)
+                return sync_expect(launch->init_socket, SYNC_START, &message, err);
+        /* From here on nobody reads our errors until `start` comes. */
+        fd_close_at(&launch->init_socket);
+        do
+                connection = accept4(launch->start_socket, NULL, NULL, SOCK_CLOEXEC);
+        while (connection < 0 && errno == EINTR);
+        if (connection < 0)
+                return error_errno(err, errno, "cannot wait for start");
+        fd_close_at(&launch->start_socket);
+        init->report = connection;
+        return sync_expect(connection, SYNC_START, &message, err);
+}
+
+static int run(struct init *init, struct error *err) {
+        struct launch *launch = init->launch;
+        const struct runtime_hooks *hooks = &launch->config->hooks[HOOK_START_CONTAINER];
+        struct task task = {
+                .process = launch->config->process,
+                .capabilities = &launch->capabilities,
+                .seccomp = launch->config->linux_.seccomp ? &launch->seccomp : NULL,
+                .preserve_fds = launch->preserve_fds,
+                .listen_fds = launch->listen_fds,
+                .deny_setgroups = launch->deny_setgroups,
+        };
+        int listener;
+        int r;
+
+        if ((r = set_up(init, err)) < 0)
+                return r;
+        if (chdir(task.process->cwd) == 0 && (r = task_find_program(task.process, &init->program, err)) < 0)
+                return r;
+        if ((r = task_confine(&task, &listener, err)) < 0 || (r = hand_over_listener(init, listener, err)) < 0)
+                return r;
+        /* The working directory was closed to root: the user may enter it. */
+        if (!init->program && (r = task_find_program(task.process, &init->program, err)) < 0)
+                return r;
+        if ((r = wait_for_start(init, err)) < 0)
+                return r;
+        if (hooks->count > 0) {
+                _cleanup_free_ char *state = container_hook_state(launch->state, "created", init->pid);
+
+                r = hooks_run(hooks, HOOK_START_CONTAINER, state, err);
+                if (r < 0)
+                        return r;
+        }
+        (void) sigprocmask(SIG_SETMASK, launch->signal_mask, NULL);
+        (void) signal(SIGPIPE, SIG_DFL);
+        return task_execute(&task, init->program, err);
+}
+
+void init_main(struct launch *launch) {
+        struct init init = {.launch = launch, .terminal = {.master = -1, .slave = -1}, .report = launch->init_socket};
+        struct error err = {0};
+
+        fd_close_at(&launch->parent_socket);
+        (void) run(&init, &err);
+        sync_send_error(init.report, &err);
+        _exit(EXIT_FAILURE);
+}

@@ -1,0 +1,45 @@
+/*
+ * launch.h: what the parent has prepared when it makes a container's init
+ * process. Init is a clone of the parent, so it finds all of it in its memory:
+ * the config is read once and nothing is passed on as text.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "../../lib/error.h"
+#include "../linux/capabilities.h"
+#include "../linux/mounts.h"
+#include "../linux/namespaces.h"
+#include "../linux/rootfs.h"
+#include "../linux/seccomp.h"
+#include "container.h"
+
+#define LAUNCH_TASKS_MAX 32
+
+struct launch {
+        const struct runtime_config *config;
+        const struct state *state;
+        struct namespace_plan namespaces;
+        struct rootfs rootfs;
+        struct mount_plan mounts;
+        struct capability_sets capabilities;
+        struct seccomp_program seccomp;
+        struct cgroup *cgroup;
+        int task_fds[LAUNCH_TASKS_MAX]; /* "tasks" files of v1 hierarchies: init moves itself */
+        size_t task_count;
+        bool attach_by_parent;
+        int proc_fd;        /* procfs_open() */
+        int parent_socket;  /* of the parent; closed by init */
+        int init_socket;    /* of init; closed by the parent */
+        int start_socket;   /* create: where init listens for `start`; -1: run */
+        int console_socket; /* --console-socket, or -1: the parent relays */
+        int preserve_fds;
+        int listen_fds;
+        bool new_keyring;
+        bool deny_setgroups;
+        const void *signal_mask; /* sigset_t the program gets */
+};
+
+/** Everything init does, up to the container's program. Does not return. */
+void __attribute__((noreturn)) init_main(struct launch *launch);

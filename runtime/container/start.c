@@ -1,0 +1,89 @@
+#include "start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../../lib/cleanup.h"
+#include "../../lib/path.h"
+#include "../linux/hooks.h"
+#include "container.h"
+#include "sync.h"
+
+#define LOCK_TIMEOUT_MS 10000
+
+static int connect_to_init(int dir_fd, struct error *err) {
+        _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        char directory[PATH_FD_MAX];
+
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", path_of_fd(dir_fd, directory),
+                        STATE_SOCKET);
+        if (fd < 0 || connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
+                return error_errno(err, errno, "the container's init process cannot be reached");
+        return take_fd(&fd);
+}
+
+/* The answer is init's end of the connection closing at its execve, or an error. */
+static int tell_init(int socket, struct error *err) {
+        struct sync_message message;
+        struct error reported = {0};
+        int r = sync_send(socket, SYNC_START, 0, -1, err);
+
+        if (r < 0) {
+                if (sync_receive(socket, &message, NULL, &reported) < 0 && reported.code != 0)
+                        *err = reported;
+                return -err->code;
+        }
+        r = sync_receive(socket, &message, NULL, err);
+        return r < 0 ? r : 0;
+}
+
+static int run_poststart(const struct container *container, struct error *err) {
+        struct runtime_config config;
+        _cleanup_free_ char *state = NULL;
+        struct error ignored;
+        int r = container_config(container, &config, err);
+
+        if (r < 0 || config.hooks[HOOK_POSTSTART].count == 0)
+                return r;
+        state = container_hook_state(&container->state, "running", container->state.pid);
+        r = hooks_run(&config.hooks[HOOK_POSTSTART], HOOK_POSTSTART, state, err);
+        if (r < 0)
+                (void) container_kill(container, &ignored);
+        return r;
+}
+
+int container_start(const char *root, const char *id, struct error *err) {
+        _cleanup_container_ struct container container = CONTAINER_INIT;
+        _cleanup_fd_ int socket = -1;
+        enum container_status status;
+        int r;
+
+        if ((r = container_open(root, id, &container, err)) < 0 ||
+            (r = state_lock(container.dir_fd, LOCK_TIMEOUT_MS, err)) < 0)
+                return r;
+        status = container_status(&container);
+        if (status == CONTAINER_STOPPED)
+                return error_set(err, ESRCH, "cannot start a container that has stopped");
+        if (status != CONTAINER_CREATED)
+                return error_set(err, EINVAL, "cannot start an already %s container", container_status_name(status));
+        socket = connect_to_init(container.dir_fd, err);
+        if (socket < 0)
+                return socket;
+        /* Init accepts one connection only, so from here on nobody else can start it. */
+        if (unlinkat(container.dir_fd, STATE_SOCKET, 0) < 0)
+                return error_errno(err, errno, "cannot note that the container was started");
+        r = tell_init(socket, err);
+        return r < 0 ? r : run_poststart(&container, err);
+}
+
+int container_poststart(const char *root, const char *id, struct error *err) {
+        _cleanup_container_ struct container container = CONTAINER_INIT;
+        int r = container_open(root, id, &container, err);
+
+        return r < 0 ? r : run_poststart(&container, err);
+}

@@ -1,0 +1,171 @@
+#include "devices.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "../../lib/cleanup.h"
+#include "../../lib/path.h"
+#include "../../lib/str.h"
+#include "mounts.h"
+
+#define DEFAULT_MODE 0666
+
+static const struct runtime_device defaults[] = {
+        {.type = 'c', .path = "/dev/null", .major = 1, .minor = 3},
+        {.type = 'c', .path = "/dev/zero", .major = 1, .minor = 5},
+        {.type = 'c', .path = "/dev/full", .major = 1, .minor = 7},
+        {.type = 'c', .path = "/dev/random", .major = 1, .minor = 8},
+        {.type = 'c', .path = "/dev/urandom", .major = 1, .minor = 9},
+        {.type = 'c', .path = "/dev/tty", .major = 5, .minor = 0},
+};
+
+static const struct {
+        const char *target;
+        const char *name;
+} links[] = {
+        {"/proc/self/fd", "fd"},       {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
+        {"/proc/self/fd/2", "stderr"}, {"/proc/kcore", "core"},      {"pts/ptmx", "ptmx"},
+};
+
+static mode_t device_type(const struct runtime_device *device) {
+        switch (device->type) {
+        case 'b':
+                return S_IFBLK;
+        case 'p':
+                return S_IFIFO;
+        default: /* 'u' is an old name of 'c' */
+                return S_IFCHR;
+        }
+}
+
+static bool is_device(const struct stat *st, const struct runtime_device *device) {
+        mode_t type = device_type(device);
+
+        return (st->st_mode & S_IFMT) == type &&
+               (type == S_IFIFO || st->st_rdev == makedev((unsigned int) device->major, (unsigned int) device->minor));
+}
+
+/* Binds the host's node of the same name, verified to be the device that was asked for. */
+static int bind_node(int rootfs_fd, const struct runtime_device *device, struct error *err) {
+        _cleanup_fd_ int node = open(device->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_fd_ int tree = -1;
+        _cleanup_fd_ int target = -1;
+        struct stat st;
+
+        if (node < 0 || fstat(node, &st) < 0)
+                return error_errno(err, errno, "%s of the host", device->path);
+        if (!is_device(&st, device))
+                return error_set(err, EINVAL, "%s of the host: not the device %lld:%lld", device->path,
+                                 (long long) device->major, (long long) device->minor);
+        tree = mount_clone(node, false, err);
+        if (tree < 0)
+                return tree;
+        target = path_make_file(rootfs_fd, device->path, PATH_IN_ROOT, 0666, err);
+        return target < 0 ? target : mount_attach(tree, target, err);
+}
+
+static int make_node(int rootfs_fd, const struct runtime_device *device, struct error *err) {
+        mode_t mode = device->file_mode.set ? (mode_t) device->file_mode.value & 07777 : DEFAULT_MODE;
+        uid_t uid = device->uid.set ? (uid_t) device->uid.value : 0;
+        gid_t gid = device->gid.set ? (gid_t) device->gid.value : 0;
+        dev_t number = makedev((unsigned int) device->major, (unsigned int) device->minor);
+        _cleanup_fd_ int parent = -1;
+        const char *name = NULL;
+        struct stat st;
+
+        parent = path_open_parent(rootfs_fd, device->path, PATH_IN_ROOT, &name, NULL);
+        if (parent == -ENOENT) {
+                _cleanup_free_ char *directory = xstrdup(device->path);
+                char *slash = __builtin_strrchr(directory, '/');
+
+                *slash = '\0';
+                parent = path_make_dirs(rootfs_fd, directory, PATH_IN_ROOT, 0755, err);
+                name = device->path + (slash - directory) + 1;
+        }
+        if (parent < 0)
+                return error_errno(err, -parent, "directory");
+        if (mknodat(parent, name, device_type(device) | mode, number) < 0) {
+                if (errno == EEXIST && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_device(&st, device))
+                        return 0;
+                return error_errno(err, errno, "device node");
+        }
+        if ((uid != 0 || gid != 0) && fchownat(parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+                return error_errno(err, errno, "owner");
+        return 0;
+}
+
+static int create_one(int rootfs_fd, const struct runtime_device *device, bool bind, struct error *err) {
+        int r;
+
+        if (bind)
+                return bind_node(rootfs_fd, device, err);
+        r = make_node(rootfs_fd, device, err);
+        /* A user namespace further out forbids nodes to a process that looks like root. */
+        return r == -EPERM ? bind_node(rootfs_fd, device, err) : r;
+}
+
+static bool is_listed(const struct runtime_linux *config, const char *path) {
+        for (size_t i = 0; i < config->device_count; i++)
+                if (str_equal(config->devices[i].path, path))
+                        return true;
+        return false;
+}
+
+static int make_links(int dev, struct error *err) {
+        struct stat st;
+
+        for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+                const char *name = links[i].name;
+
+                if (str_equal(name, "core") && access(links[i].target, F_OK) < 0)
+                        continue;
+                if (symlinkat(links[i].target, dev, name) == 0)
+                        continue;
+                if (errno != EEXIST)
+                        return error_errno(err, errno, "/dev/%s", name);
+                /* Only ptmx must be the container's own: an image's node would lead to the host's terminals. */
+                if (!str_equal(name, "ptmx") ||
+                    (fstatat(dev, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)))
+                        continue;
+                if (unlinkat(dev, name, 0) < 0 || symlinkat(links[i].target, dev, name) < 0)
+                        return error_errno(err, errno, "/dev/%s", name);
+        }
+        return 0;
+}
+
+int devices_create(int rootfs_fd, const struct runtime_linux *config, bool bind, struct error *err) {
+        _cleanup_fd_ int dev = path_make_dirs(rootfs_fd, "/dev", PATH_NO_SYMLINKS, 0755, err);
+        int r;
+
+        if (dev < 0)
+                return dev;
+        for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
+                if (is_listed(config, defaults[i].path))
+                        continue;
+                r = create_one(rootfs_fd, &defaults[i], bind, err);
+                if (r < 0)
+                        return error_wrap(err, "%s", defaults[i].path);
+        }
+        for (size_t i = 0; i < config->device_count; i++) {
+                r = create_one(rootfs_fd, &config->devices[i], bind, err);
+                if (r < 0)
+                        return error_wrap(err, "linux.devices[%zu] %s", i, config->devices[i].path);
+        }
+        return make_links(dev, err);
+}
+
+int devices_bind_console(int rootfs_fd, int slave_fd, struct error *err) {
+        _cleanup_fd_ int target = path_make_file(rootfs_fd, "/dev/console", PATH_NO_SYMLINKS, 0600, err);
+        _cleanup_fd_ int tree = -1;
+        int r;
+
+        if (target < 0)
+                return target;
+        tree = mount_clone(slave_fd, false, err);
+        r = tree < 0 ? tree : mount_attach(tree, target, err);
+        return r < 0 ? error_wrap(err, "/dev/console") : 0;
+}

@@ -1,0 +1,19 @@
+/*
+ * hooks.h: the programs a config wants run at points of the container's life
+ * (config.md, POSIX-platform hooks): state on standard input, timeouts, and
+ * what a failure means.
+ */
+#pragma once
+
+#include "../../lib/error.h"
+#include "../../spec/runtime_config.h"
+
+/**
+ * Runs the hooks of one point in order, stopping at the first that fails.
+ * @state: the state document for their standard input
+ * Returns 0 or a negative errno; the message names the hook by its place in config.json.
+ */
+int hooks_run(const struct runtime_hooks *hooks, enum runtime_hook_point point, const char *state, struct error *err);
+
+/** Runs every hook of one point; failures are warnings. */
+void hooks_run_all(const struct runtime_hooks *hooks, enum runtime_hook_point point, const char *state);

@@ -1,0 +1,60 @@
+/*
+ * mounts.h: what config.json mounts into the rootfs. A plan is made in the
+ * parent, where sources are reachable and mistakes cost nothing yet; init
+ * carries it out. Mounts are made detached, get their attributes, and only then
+ * appear in the tree, on a target reached by fd (openat2, in-root), so that no
+ * link in the rootfs and no race can move them elsewhere (CVE-2021-30465).
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "../../lib/error.h"
+#include "../../lib/memory.h"
+#include "../../spec/runtime_config.h"
+#include "cgroup.h"
+#include "mount_options.h"
+
+struct mount_plan_item {
+        const struct runtime_mount *mount;
+        struct mount_options options;
+        bool cgroup;   /* type "cgroup" or "cgroup2" */
+        int source_fd; /* bind: the detached mount; -1 */
+};
+
+struct mount_plan {
+        struct mount_plan_item *items;
+        size_t count;
+        bool binds_dev; /* /dev comes from the host as it is: no device nodes are made there */
+};
+
+/**
+ * Reads the options and opens the bind sources.
+ * @bundle_fd: where relative sources start
+ * Returns 0 or a negative errno; the message starts with "mounts[3] /data".
+ */
+int mount_plan_prepare(struct arena *arena, const struct runtime_config *config, int bundle_fd, struct mount_plan *out,
+                       struct error *err);
+
+/** Carries the plan out in the calling process's mount namespace, below the mounted rootfs. */
+int mount_plan_apply(struct mount_plan *plan, int rootfs_fd, const struct cgroup *cgroup, bool cgroup_namespace,
+                     struct error *err);
+
+/** Makes the plan's /dev read-only where the config wants it so: after the device nodes are in it. */
+int mount_plan_finish(const struct mount_plan *plan, int rootfs_fd, struct error *err);
+
+/** Closes what mount_plan_prepare() opened. */
+void mount_plan_close(struct mount_plan *plan);
+
+/** Changes a mount's attributes through its fd; nothing to do is no call. */
+int mount_set_attributes(int fd, const struct mount_attributes *attributes, uint64_t propagation, bool recursive,
+                         struct error *err);
+
+/** Attaches a detached mount on an O_PATH target; both fds stay the caller's. */
+int mount_attach(int mount_fd, int target_fd, struct error *err);
+
+/** A detached copy of what is behind an fd. Returns an fd or a negative errno. */
+int mount_clone(int fd, bool recursive, struct error *err);
+
+/** A new detached mount of a file system that takes a few plain options (NULL-terminated words). */
+int mount_new(const char *type, const char *source, const char *const *words, uint64_t attributes, struct error *err);

@@ -1,0 +1,46 @@
+/*
+ * namespaces.h: which namespaces a process gets: made by clone3(2), joined by
+ * path or by pidfd, and what a new one needs before it is of use.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../../lib/error.h"
+#include "../../spec/runtime_config.h"
+
+struct namespace_plan {
+        uint64_t create;               /* CLONE_NEW* for clone3() */
+        int join[NAMESPACE_TYPE_COUNT]; /* fds of namespaces to join; -1: none */
+        bool intermediate;             /* a process in between must join before init can be made */
+        bool new_cgroup;               /* made by init itself, once it is in its cgroup */
+        bool new_time;                 /* made by init itself: offsets must be set before anybody is in it */
+};
+
+/** Opens the namespaces to join, making sure each is of its type. Release with namespaces_close(). */
+int namespaces_prepare(const struct runtime_linux *config, struct namespace_plan *out, struct error *err);
+void namespaces_close(struct namespace_plan *plan);
+
+/**
+ * Joins all namespaces of the plan that the calling process can join now. To be
+ * called by the intermediate process, or by init when there is none.
+ */
+int namespaces_join(struct namespace_plan *plan, struct error *err);
+
+/**
+ * clone3(2) without sharing memory.
+ * @cgroup_fd: cgroup v2 directory to start in, or -1
+ * Returns like fork(2), or a negative errno.
+ */
+pid_t namespaces_clone(uint64_t flags, int cgroup_fd, int exit_signal);
+
+/** Makes and enters the new time namespace with its offsets. */
+int namespaces_new_time(const struct runtime_linux *config, int proc_fd, struct error *err);
+
+/** Sets the loopback interface of the calling process's network namespace up. */
+int namespaces_loopback_up(struct error *err);
+
+/** The CLONE_NEW* flag of a type. */
+uint64_t namespaces_flag(enum runtime_namespace_type type);

@@ -1,0 +1,65 @@
+#include "procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "../../lib/cleanup.h"
+
+/* PROC_ROOT_INO of the kernel: a procfs directory bound over /proc would have another. */
+#define PROC_ROOT_INODE 1
+
+int procfs_open(struct error *err) {
+        _cleanup_fd_ int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct statfs fs;
+        struct stat st;
+
+        if (fd < 0 || fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+                return error_errno(err, errno, "/proc");
+        if (fs.f_type != PROC_SUPER_MAGIC || st.st_ino != PROC_ROOT_INODE) {
+                error_set(err, EINVAL, "/proc: not the root of a proc file system");
+                return error_hint(err, "mount one there: mount -t proc proc /proc");
+        }
+        return take_fd(&fd);
+}
+
+int procfs_open_file(int proc_fd, const char *path, int flags, struct error *err) {
+        struct open_how how = {
+                .flags = (uint64_t) (unsigned int) flags | O_CLOEXEC | O_NOFOLLOW,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+        };
+        long fd = syscall(SYS_openat2, proc_fd, path, &how, sizeof(how));
+
+        if (fd < 0)
+                return error_errno(err, errno, "/proc/%s", path);
+        return (int) fd;
+}
+
+int procfs_write(int proc_fd, const char *path, const char *text, struct error *err) {
+        _cleanup_fd_ int fd = procfs_open_file(proc_fd, path, O_WRONLY, err);
+        size_t size = strlen(text);
+        ssize_t n;
+
+        if (fd < 0)
+                return fd;
+        n = write(fd, text, size);
+        if (n < 0)
+                return error_errno(err, errno, "/proc/%s", path);
+        if ((size_t) n != size)
+                return error_set(err, EIO, "/proc/%s: only %zd of %zu bytes were taken", path, n, size);
+        return 0;
+}
+
+int procfs_write_process(int proc_fd, pid_t pid, const char *name, const char *text, struct error *err) {
+        char path[64];
+
+        (void) snprintf(path, sizeof(path), "%d/%s", pid, name);
+        return procfs_write(proc_fd, path, text, err);
+}

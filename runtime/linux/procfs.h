@@ -1,0 +1,28 @@
+/*
+ * procfs.h: the host's /proc, verified once and then used by fd, so that no
+ * container can make a write to a process's files land somewhere else
+ * (CVE-2019-16884, CVE-2025-52881).
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../../lib/error.h"
+
+/** Opens /proc and makes sure that it is the root of a procfs. Returns an O_PATH fd or a negative errno. */
+int procfs_open(struct error *err);
+
+/**
+ * Opens a file below an fd from procfs_open(), without following links or crossing mounts.
+ * @path: relative, "sys/kernel/shmmax"
+ * @flags: of open(2)
+ * Returns an fd or a negative errno; the message names /proc/PATH.
+ */
+int procfs_open_file(int proc_fd, const char *path, int flags, struct error *err);
+
+/** Writes the text in one write(2) to a file below an fd from procfs_open(). */
+int procfs_write(int proc_fd, const char *path, const char *text, struct error *err);
+
+/** procfs_write() to /proc/PID/NAME. */
+int procfs_write_process(int proc_fd, pid_t pid, const char *name, const char *text, struct error *err);

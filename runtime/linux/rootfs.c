@@ -1,0 +1,116 @@
+#include "rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../../lib/cleanup.h"
+#include "mounts.h"
+
+int rootfs_prepare(struct rootfs *rootfs, const char *path, bool mount, struct error *err) {
+        rootfs->mount_fd = -1;
+        rootfs->path = path;
+        rootfs->path_fd = open(path, O_PATH | O_CLOEXEC);
+        if (rootfs->path_fd >= 0 && mount) {
+                struct stat st;
+
+                if (fstat(rootfs->path_fd, &st) == 0 && !S_ISDIR(st.st_mode))
+                        return error_errno(err, ENOTDIR, "root.path: %s", path);
+                rootfs->mount_fd = mount_clone(rootfs->path_fd, true, err);
+                if (rootfs->mount_fd < 0)
+                        return error_wrap(err, "root.path: %s", path);
+        }
+        if (rootfs->path_fd < 0) {
+                error_errno(err, errno, "root.path: %s", path);
+                return errno == ENOENT ? error_hint(err, "the bundle needs a root file system there") : -errno;
+        }
+        return 0;
+}
+
+void rootfs_close(struct rootfs *rootfs) {
+        fd_close_at(&rootfs->mount_fd);
+        fd_close_at(&rootfs->path_fd);
+}
+
+/*
+ * Hooks look for the container's mounts below root.path, so the root is mounted on
+ * itself. path_fd belongs to the parent's mount namespace, so the directory is looked
+ * up again in this one. A user namespace may not be allowed to get there; its root is
+ * then mounted on "/", which serves as well for what follows.
+ */
+static int open_target(const struct rootfs *rootfs, struct error *err) {
+        _cleanup_fd_ int target = open(rootfs->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct stat expected;
+        struct stat found;
+
+        if (target < 0 && errno == EACCES)
+                target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        else if (target >= 0 && fstat(target, &found) == 0 && fstat(rootfs->path_fd, &expected) == 0 &&
+                 (found.st_dev != expected.st_dev || found.st_ino != expected.st_ino))
+                return error_set(err, ESTALE, "root.path: %s: was replaced meanwhile", rootfs->path);
+        if (target < 0)
+                return error_errno(err, errno, "root.path: %s", rootfs->path);
+        return take_fd(&target);
+}
+
+int rootfs_attach(struct rootfs *rootfs, struct error *err) {
+        struct mount_attributes none = {0};
+        _cleanup_fd_ int target = -1;
+        int r;
+
+        /* Mounts made here must not appear on the host, and pivot_root refuses shared parents. */
+        if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+                return error_errno(err, errno, "linux.rootfsPropagation: the host's mounts cannot be made slaves");
+        r = mount_set_attributes(rootfs->mount_fd, &none, rootfs->propagation ? rootfs->propagation : MS_SLAVE,
+                                 rootfs->propagation ? rootfs->propagation_recursive : true, err);
+        if (r < 0)
+                return error_wrap(err, "linux.rootfsPropagation");
+        target = open_target(rootfs, err);
+        if (target < 0)
+                return target;
+        r = mount_attach(rootfs->mount_fd, target, err);
+        return r < 0 ? error_wrap(err, "root.path") : 0;
+}
+
+/* pivot_root(2) with both names ".": the old root ends up on top of the new one and is taken off again. */
+static int pivot(struct error *err) {
+        if (syscall(SYS_pivot_root, ".", ".") < 0) {
+                error_errno(err, errno, "root.path: cannot become the root");
+                return error_hint(err, "use --no-pivot when the host's root is an initramfs");
+        }
+        if (umount2(".", MNT_DETACH) < 0)
+                return error_errno(err, errno, "the host's mounts cannot be dropped");
+        return 0;
+}
+
+/* For a host that runs from its initramfs, where pivot_root(2) is refused. */
+static int move_over_root(struct error *err) {
+        if (move_mount(AT_FDCWD, ".", AT_FDCWD, "/", 0) < 0)
+                return error_errno(err, errno, "root.path: cannot be moved to /");
+        if (chroot(".") < 0)
+                return error_errno(err, errno, "root.path: cannot become the root");
+        return 0;
+}
+
+int rootfs_enter(const struct rootfs *rootfs, struct error *err) {
+        struct mount_attributes readonly = {.set = MOUNT_ATTR_RDONLY};
+        int r;
+
+        if (rootfs->readonly && (r = mount_set_attributes(rootfs->mount_fd, &readonly, 0, false, err)) < 0)
+                return error_wrap(err, "root.readonly");
+        if (fchdir(rootfs->mount_fd) < 0)
+                return error_errno(err, errno, "root.path");
+        r = rootfs->no_pivot ? move_over_root(err) : pivot(err);
+        if (r < 0)
+                return r;
+        return chdir("/") < 0 ? error_errno(err, errno, "root.path") : 0;
+}
+
+int rootfs_chroot(const struct rootfs *rootfs, struct error *err) {
+        if (fchdir(rootfs->path_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)
+                return error_errno(err, errno, "root.path: cannot become the root");
+        return 0;
+}

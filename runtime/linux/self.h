@@ -1,0 +1,18 @@
+/*
+ * self.h: keeps the host's copy of this program out of a container's reach.
+ *
+ * A process of ours inside a container has this program behind /proc/PID/exe,
+ * and a container may execute /proc/self/exe. Both lead to a file that the
+ * container could then open for writing (CVE-2019-5736). So the program first
+ * executes itself again through a handle that can never be written to.
+ */
+#pragma once
+
+#include "../../lib/error.h"
+
+/**
+ * Returns 0 when this process runs from a read-only handle; otherwise executes
+ * the program again from one, with the same arguments, and does not return.
+ * Afterwards no unprivileged process can look into this one (PR_SET_DUMPABLE).
+ */
+int self_protect(char **argv, struct error *err);

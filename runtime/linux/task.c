@@ -1,0 +1,183 @@
+#include "task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../../lib/cleanup.h"
+#include "../../lib/path.h"
+#include "../../lib/str.h"
+#include "rlimits.h"
+#include "scheduling.h"
+
+static const char *env_value(const char *const *env, const char *name) {
+        size_t length = strlen(name);
+        const char *found = NULL;
+
+        for (; env && *env; env++)
+                if (strncmp(*env, name, length) == 0 && (*env)[length] == '=')
+                        found = *env + length + 1;
+        return found;
+}
+
+static int check_program(const char *path, struct error *err) {
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return error_errno(err, errno, "process.args: exec: \"%s\"", path);
+        if (S_ISDIR(st.st_mode))
+                return error_errno(err, EISDIR, "process.args: exec: \"%s\"", path);
+        if (!(st.st_mode & 0111))
+                return error_errno(err, EACCES, "process.args: exec: \"%s\"", path);
+        return 0;
+}
+
+int task_find_program(const struct runtime_process *process, char **path, struct error *err) {
+        _cleanup_str_list_ struct str_list directories = {0};
+        const char *name = process->args[0];
+        const char *search = env_value(process->env, "PATH");
+        int denied = 0;
+
+        if (str_empty(name))
+                return error_set(err, EINVAL, "process.args[0]: empty");
+        if (strchr(name, '/')) {
+                int r = check_program(name, err);
+
+                if (r == 0)
+                        *path = xstrdup(name);
+                return r;
+        }
+        str_list_split(&directories, search ? search : "/bin:/usr/bin", ':');
+        for (size_t i = 0; i < directories.count; i++) {
+                const char *directory = directories.items[i];
+                _cleanup_free_ char *candidate = path_join(str_empty(directory) ? "." : directory, name);
+                int r = check_program(candidate, NULL);
+
+                if (r == 0) {
+                        *path = take_ptr(candidate);
+                        return 0;
+                }
+                if (r == -EACCES)
+                        denied = EACCES;
+        }
+        return error_set(err, denied ? denied : ENOENT, "process.args: exec: \"%s\": %s", name,
+                         denied ? "permission denied" : "executable file not found in $PATH");
+}
+
+static int set_user(const struct task *task, struct error *err) {
+        const struct runtime_user *user = &task->process->user;
+        gid_t none = 0;
+        const gid_t *groups = user->additional_gid_count > 0 ? user->additional_gids : &none;
+
+        if (user->umask.set)
+                (void) umask((mode_t) user->umask.value & 0777);
+        if (setgroups(user->additional_gid_count, groups) < 0 &&
+            !(errno == EPERM && task->deny_setgroups && user->additional_gid_count == 0))
+                return error_errno(err, errno, "process.user.additionalGids");
+        if (setresgid(user->gid, user->gid, user->gid) < 0)
+                return error_errno(err, errno, "process.user.gid: %u", user->gid);
+        if (setresuid(user->uid, user->uid, user->uid) < 0)
+                return error_errno(err, errno, "process.user.uid: %u", user->uid);
+        return 0;
+}
+
+/*
+ * An fd of the host's that leaked in would make a cwd such as /proc/self/fd/7 lead out of
+ * the container: the kernel then has no path for it below the root (CVE-2024-21626).
+ */
+static int check_cwd(const char *cwd, struct error *err) {
+        char path[PATH_MAX + 16];
+        long n = syscall(SYS_getcwd, path, sizeof(path));
+
+        if (n <= 0 || path[0] != '/')
+                return error_set(err, EPERM, "process.cwd: %s: leads out of the container", cwd);
+        return 0;
+}
+
+static int change_directory(const char *cwd, struct error *err) {
+        if (chdir(cwd) < 0)
+                return error_errno(err, errno, "process.cwd: %s", cwd);
+        return check_cwd(cwd, err);
+}
+
+/*
+ * Without no_new_privs the filter needs CAP_SYS_ADMIN, so it must be in place before that is
+ * gone; and a listener must be handed over while the parent is there. Else it is loaded last.
+ */
+static bool loads_early(const struct task *task) {
+        return task->seccomp && (!task->process->no_new_privileges || task->seccomp->notify);
+}
+
+static int load_filter(const struct task *task, int *listener, struct error *err) {
+        int r = seccomp_load(task->seccomp, err);
+
+        if (r < 0)
+                return error_wrap(err, "linux.seccomp");
+        if (task->seccomp->notify)
+                *listener = r;
+        return 0;
+}
+
+int task_confine(const struct task *task, int *listener, struct error *err) {
+        static const struct capability_sets none = {0};
+        const struct runtime_process *process = task->process;
+        const struct capability_sets *sets = task->capabilities ? task->capabilities : &none;
+        int early;
+        int r;
+
+        *listener = -1;
+        if ((r = rlimits_apply(process, err)) < 0 || (r = scheduling_apply(process, err)) < 0)
+                return r;
+        if (process->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return error_errno(err, errno, "process.noNewPrivileges");
+        /* Root may enter a directory that the user may not, and the other way round (NFS): try both, as runc does. */
+        early = chdir(process->cwd);
+        if (loads_early(task) && (r = load_filter(task, listener, err)) < 0)
+                return r;
+        if ((r = capabilities_drop_bounding(sets, err)) < 0 || (r = set_user(task, err)) < 0 ||
+            (r = capabilities_apply(sets, err)) < 0)
+                return r;
+        return early < 0 ? change_directory(process->cwd, err) : check_cwd(process->cwd, err);
+}
+
+/* The environment with LISTEN_FDS for the container's pid 1, in the way of sd_listen_fds(3). */
+static const char **environment(const struct task *task) {
+        const char *const *env = task->process->env;
+        size_t count = 0;
+        const char **all;
+
+        while (env && env[count])
+                count++;
+        all = xcalloc(count + 4, sizeof(*all));
+        for (size_t i = 0; i < count; i++)
+                all[i] = env[i];
+        if (task->listen_fds > 0) {
+                all[count++] = str_format("LISTEN_FDS=%d", task->listen_fds);
+                all[count++] = str_format("LISTEN_PID=%d", (int) getpid());
+        }
+        return all;
+}
+
+int task_execute(const struct task *task, const char *path, struct error *err) {
+        const struct runtime_process *process = task->process;
+        const char **env = environment(task);
+        int r;
+
+        r = fd_cloexec_from(3 + (unsigned int) task->preserve_fds);
+        if (r < 0)
+                return error_errno(err, -r, "the runtime's own files cannot be kept from the container");
+        if (task->seccomp && !loads_early(task) && (r = seccomp_load(task->seccomp, err)) < 0)
+                return error_wrap(err, "linux.seccomp");
+        (void) execve(path, (char *const *) process->args, (char *const *) env);
+        r = errno;
+        if (r == ENOENT)
+                return error_set(err, r, "process.args: exec: \"%s\": the program or its interpreter is missing", path);
+        return error_errno(err, r, "process.args: exec: \"%s\"", path);
+}

@@ -1,0 +1,37 @@
+/*
+ * task.h: what a process becomes on its way to execve: user, groups, working
+ * directory, program. The last steps of init and of exec alike.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "../../lib/error.h"
+#include "../../spec/runtime_config.h"
+#include "capabilities.h"
+#include "seccomp.h"
+
+struct task {
+        const struct runtime_process *process;
+        const struct capability_sets *capabilities; /* NULL: all are dropped */
+        const struct seccomp_program *seccomp;      /* NULL: no filter */
+        int preserve_fds;                           /* fds 3 .. 2 + n go on to the program */
+        int listen_fds;                             /* of them: systemd's LISTEN_FDS; 0: none */
+        bool deny_setgroups;                        /* the user namespace does not allow setgroups(2) */
+};
+
+/**
+ * Looks args[0] up in the PATH of process.env, seen from process.cwd.
+ * Returns 0 with *path set (the caller frees it), or -ENOENT/-EACCES.
+ */
+int task_find_program(const struct runtime_process *process, char **path, struct error *err);
+
+/**
+ * Gives up what the program may not have: limits, user, groups, capabilities; changes
+ * to the working directory; loads the filter early if it needs the privilege.
+ * @listener: set to the seccomp listener fd or -1
+ */
+int task_confine(const struct task *task, int *listener, struct error *err);
+
+/** Loads the filter if task_confine() did not, and executes the program. Returns only on failure. */
+int task_execute(const struct task *task, const char *path, struct error *err);

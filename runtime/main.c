@@ -1,0 +1,120 @@
+/*
+ * myrun: an OCI runtime. This file is the table of commands and the global
+ * options; everything else is in cmd/ and below.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/log.h"
+#include "cmd/cmd.h"
+#include "linux/self.h"
+
+#define SPEC_VERSION "1.3.0"
+#define AT(field) offsetof(struct runtime, field)
+
+static const struct option_row global_options[] = {
+        {"root", 0, NULL, OPTION_STRING, AT(root), "DIR", "where the state of containers is (default: " DEFAULT_ROOT ")"},
+        {"log", 0, NULL, OPTION_STRING, AT(log), "FILE", "append messages to this file, too"},
+        {"log-format", 0, NULL, OPTION_STRING, AT(log_format), "FORMAT", "of that file: text or json (default: text)"},
+        {"log-level", 0, NULL, OPTION_STRING, AT(log_level), "LEVEL", "error, warning, info or debug (default: warning)"},
+        {"debug", 0, NULL, OPTION_FLAG, AT(debug), NULL, "the same as --log-level debug"},
+        {"systemd-cgroup", 0, NULL, OPTION_FLAG, AT(systemd_cgroup), NULL,
+         "let systemd make cgroups; cgroupsPath is then slice:prefix:name"},
+        {"rootless", 0, NULL, OPTION_STRING, AT(rootless), "WHEN", "accepted for callers of runc: true, false or auto"},
+        {"criu", 0, NULL, OPTION_STRING, AT(criu), "PROGRAM", "accepted for callers of runc"},
+        {"version", 'v', NULL, OPTION_FLAG, AT(version), NULL, "show the version"},
+        {0},
+};
+
+static const struct command commands[] = {
+        {"checkpoint", NULL, "[OPTIONS] CONTAINER", "save a running container (not supported in this build)", NULL, 0, -1,
+         true, cmd_checkpoint},
+        {"create", NULL, "[OPTIONS] CONTAINER", "create a container from a bundle", create_options_table, 1, 1, true,
+         cmd_create},
+        {"delete", NULL, "[OPTIONS] CONTAINER", "remove what a container holds", delete_options_table, 1, 1, true,
+         cmd_delete},
+        {"events", NULL, "[OPTIONS] CONTAINER", "show what a container uses", events_options_table, 1, 1, true,
+         cmd_events},
+        {"exec", NULL, "[OPTIONS] CONTAINER [COMMAND] [ARG...]", "run another program in a container",
+         exec_options_table, 1, -1, false, cmd_exec},
+        {"features", NULL, "", "show what this build can do, as JSON", NULL, 0, 0, false, cmd_features},
+        {"kill", NULL, "[OPTIONS] CONTAINER [SIGNAL]", "signal a container (default: SIGTERM)", kill_options_table, 1, 2,
+         true, cmd_kill},
+        {"list", NULL, "[OPTIONS]", "list containers", list_options_table, 0, 0, true, cmd_list},
+        {"pause", NULL, "CONTAINER", "suspend all processes of a container", NULL, 1, 1, true, cmd_pause},
+        {"ps", NULL, "[OPTIONS] CONTAINER [PS OPTIONS]", "list the processes of a container", ps_options_table, 1, -1,
+         false, cmd_ps},
+        {"restore", NULL, "[OPTIONS] CONTAINER", "restore a saved container (not supported in this build)", NULL, 0, -1,
+         true, cmd_checkpoint},
+        {"resume", NULL, "CONTAINER", "let a paused container go on", NULL, 1, 1, true, cmd_resume},
+        {"run", NULL, "[OPTIONS] CONTAINER", "create a container and start it", run_options_table, 1, 1, true, cmd_run},
+        {"spec", NULL, "[OPTIONS]", "write a config.json to begin with", spec_options_table, 0, 0, true, cmd_spec},
+        {"start", NULL, "CONTAINER", "start the program of a created container", NULL, 1, 1, true, cmd_start},
+        {"state", NULL, "CONTAINER", "show the state of a container, as JSON", NULL, 1, 1, true, cmd_state},
+        {"update", NULL, "[OPTIONS] CONTAINER", "change the limits of a container", update_options_table, 1, 1, true,
+         cmd_update},
+        {0},
+};
+
+/* Commands of which a process ends up inside the container. */
+static bool enters_container(const struct command *command) {
+        return command->run == cmd_create || command->run == cmd_run || command->run == cmd_exec;
+}
+
+static void show_version(void) {
+        (void) printf(PROGRAM " version " VERSION "\nspec: " SPEC_VERSION "\n");
+}
+
+static int open_log(const struct runtime *runtime, struct error *err) {
+        struct log_options options = {.program = PROGRAM, .path = runtime->log, .level = LOG_LEVEL_WARNING};
+
+        if (str_equal(runtime->log_format, "json"))
+                options.format = LOG_FORMAT_JSON;
+        else if (runtime->log_format && !str_equal(runtime->log_format, "text"))
+                return error_set(err, EINVAL, "--log-format: \"%s\" is neither text nor json", runtime->log_format);
+        if (runtime->log_level && log_level_parse(runtime->log_level, &options.level) < 0)
+                return error_set(err, EINVAL, "--log-level: unknown level \"%s\"", runtime->log_level);
+        if (runtime->debug)
+                options.level = LOG_LEVEL_DEBUG;
+        return log_open(&options, err);
+}
+
+static int help(FILE *out) {
+        command_list_help(out, PROGRAM " [OPTIONS] COMMAND", global_options, commands);
+        return 0;
+}
+
+static int usage_error(const struct error *err) {
+        log_error(err);
+        return 1;
+}
+
+int main(int argc, char **argv) {
+        struct runtime runtime = {.root = DEFAULT_ROOT};
+        const struct command *command;
+        struct error err = {0};
+        int first;
+
+        (void) log_open(&(struct log_options){.program = PROGRAM, .level = LOG_LEVEL_WARNING}, NULL);
+        first = options_parse(global_options, &runtime, argc, argv, false, &err);
+        if (first == -ECANCELED)
+                return help(stdout);
+        if (first < 0)
+                return usage_error(&err);
+        if (runtime.version) {
+                show_version();
+                return 0;
+        }
+        if (first == argc || str_equal(argv[first], "help"))
+                return help(stdout);
+        command = command_find(commands, argv[first]);
+        if (!command) {
+                error_set(&err, EINVAL, "unknown command: %s", argv[first]);
+                error_hint(&err, PROGRAM " --help lists them");
+                return usage_error(&err);
+        }
+        if (open_log(&runtime, &err) < 0 || (enters_container(command) && self_protect(argv, &err) < 0))
+                return usage_error(&err);
+        return command->run(command, &runtime, argc - first, argv + first);
+}
