@@ -33,7 +33,6 @@ struct creation {
         struct state state;
         struct launch launch;
         int root_fd;
-        int dir_fd;
         bool made_state;
         pid_t pid;
         int pidfd;
@@ -101,9 +100,9 @@ static int make_state(struct creation *creation, struct error *err) {
         creation->root_fd = state_open_root(creation->options->root, true, err);
         if (creation->root_fd < 0)
                 return creation->root_fd;
-        creation->dir_fd = state_make(creation->root_fd, creation->options->id, err);
-        if (creation->dir_fd < 0)
-                return creation->dir_fd;
+        creation->launch.lock_fd = state_make(creation->root_fd, creation->options->id, err);
+        if (creation->launch.lock_fd < 0)
+                return creation->launch.lock_fd;
         creation->made_state = true;
         creation->state = (struct state){
                 .oci_version = bundle->config.oci_version,
@@ -116,10 +115,10 @@ static int make_state(struct creation *creation, struct error *err) {
                 .cgroups_path = bundle->config.linux_.cgroups_path,
                 .annotations = bundle->config.annotations,
         };
-        r = state_write(creation->dir_fd, &creation->state, NULL, NULL, err);
+        r = state_write(creation->launch.lock_fd, &creation->state, NULL, NULL, err);
         if (r < 0)
                 return r;
-        config = openat(creation->dir_fd, STATE_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        config = openat(creation->launch.lock_fd, STATE_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         r = config < 0 ? -errno : fd_write_all(config, bundle->text, bundle->size);
         return r < 0 ? error_errno(err, -r, "cannot keep the container's config") : 0;
 }
@@ -132,7 +131,7 @@ static int make_start_socket(struct creation *creation, struct error *err) {
         int r;
 
         /* Through the fd: a state directory's path may be longer than a socket's address. */
-        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", path_of_fd(creation->dir_fd, directory),
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", path_of_fd(creation->launch.lock_fd, directory),
                         STATE_SOCKET);
         mask = umask(0077);
         r = fd < 0 || bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, 1) < 0 ? errno : 0;
@@ -239,6 +238,7 @@ static void __attribute__((noreturn)) intermediate_main(struct launch *launch) {
         pid_t pid;
 
         fd_close_at(&launch->parent_socket);
+        fd_close_at(&launch->lock_fd);
         if (namespaces_join(&launch->namespaces, &err) < 0) {
                 sync_send_error(launch->init_socket, &err);
                 _exit(EXIT_FAILURE);
@@ -315,7 +315,7 @@ static int release_init(struct creation *creation, struct error *err) {
         r = process_start_time(creation->pid, &creation->state.start_time);
         if (r < 0)
                 return error_errno(err, -r, "the container's init process ended early");
-        r = state_write(creation->dir_fd, &creation->state, put_cgroup, launch->cgroup, err);
+        r = state_write(creation->launch.lock_fd, &creation->state, put_cgroup, launch->cgroup, err);
         if (r < 0)
                 return r;
         if (user->present && !user->path && (r = idmap_write(launch->proc_fd, creation->pid, &config->linux_, err)) < 0)
@@ -451,7 +451,7 @@ static void undo(struct creation *creation) {
         if (creation->launch.cgroup)
                 (void) cgroup_remove(creation->launch.cgroup, &ignored);
         if (creation->made_state)
-                (void) state_remove(creation->root_fd, creation->dir_fd, creation->options->id, &ignored);
+                (void) state_remove(creation->root_fd, creation->launch.lock_fd, creation->options->id, &ignored);
 }
 
 static void release(struct creation *creation) {
@@ -470,7 +470,7 @@ static void release(struct creation *creation) {
         fd_close_at(&launch->init_socket);
         fd_close_at(&launch->start_socket);
         fd_close_at(&launch->console_socket);
-        fd_close_at(&creation->dir_fd);
+        fd_close_at(&creation->launch.lock_fd);
         fd_close_at(&creation->root_fd);
         fd_close_at(&creation->pidfd);
         fd_close_at(&creation->terminal);
@@ -480,12 +480,12 @@ static void release(struct creation *creation) {
 static void initialise(struct creation *creation, const struct create_options *options) {
         struct launch *launch = &creation->launch;
 
-        *creation = (struct creation){.options = options, .root_fd = -1, .dir_fd = -1, .pidfd = -1, .terminal = -1};
+        *creation = (struct creation){.options = options, .root_fd = -1, .pidfd = -1, .terminal = -1};
         creation->bundle.fd = -1;
         for (int i = 0; i < NAMESPACE_TYPE_COUNT; i++)
                 launch->namespaces.join[i] = -1;
         launch->rootfs.path_fd = launch->rootfs.mount_fd = -1;
-        launch->proc_fd = launch->parent_socket = launch->init_socket = -1;
+        launch->lock_fd = launch->proc_fd = launch->parent_socket = launch->init_socket = -1;
         launch->start_socket = launch->console_socket = -1;
         launch->listen_fds = count_listen_fds();
         launch->preserve_fds = options->preserve_fds + launch->listen_fds;

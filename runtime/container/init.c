@@ -277,6 +277,7 @@ void init_main(struct launch *launch) {
         struct error err = {0};
 
         fd_close_at(&launch->parent_socket);
+        fd_close_at(&launch->lock_fd);
         (void) run(&init, &err);
         sync_send_error(init.report, &err);
         _exit(EXIT_FAILURE);

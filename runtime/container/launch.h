@@ -29,6 +29,7 @@ struct launch {
         int task_fds[LAUNCH_TASKS_MAX]; /* "tasks" files of v1 hierarchies: init moves itself */
         size_t task_count;
         bool attach_by_parent;
+        int lock_fd;        /* the state directory with its lock; closed by init, which would hold the lock on */
         int proc_fd;        /* procfs_open() */
         int parent_socket;  /* of the parent; closed by init */
         int init_socket;    /* of init; closed by the parent */
