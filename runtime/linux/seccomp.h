@@ -15,7 +15,7 @@ struct seccomp_program {
         void *code;         /* struct sock_filter[], freed by seccomp_program_free() */
         size_t size;        /* bytes */
         unsigned int flags; /* SECCOMP_FILTER_FLAG_* */
-        bool notify;        /* some rule notifies: seccomp_load() returns the listener fd */
+        bool notify;        /* some rule notifies: seccomp_program_load() returns the listener fd */
 };
 
 /**
@@ -30,7 +30,7 @@ int seccomp_compile(const struct runtime_seccomp *seccomp, int cache_dir_fd, str
  * Loads the filter into the calling process. The caller has set no_new_privs or holds CAP_SYS_ADMIN.
  * Returns the listener fd if the program notifies, else 0, or a negative errno.
  */
-int seccomp_load(const struct seccomp_program *program, struct error *err);
+int seccomp_program_load(const struct seccomp_program *program, struct error *err);
 
 /** Sends the listener fd with the container's state to linux.seccomp.listenerPath (config-linux.md,
  * containerProcessState). */

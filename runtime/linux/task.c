@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,6 +17,9 @@
 #include "../../lib/str.h"
 #include "rlimits.h"
 #include "scheduling.h"
+
+/* The most /etc/passwd may be for its homes to be believed. */
+#define PASSWD_MAX ((off_t) 4 * 1024 * 1024)
 
 static const char *env_value(const char *const *env, const char *name) {
         size_t length = strlen(name);
@@ -116,7 +120,7 @@ static bool loads_early(const struct task *task) {
 }
 
 static int load_filter(const struct task *task, int *listener, struct error *err) {
-        int r = seccomp_load(task->seccomp, err);
+        int r = seccomp_program_load(task->seccomp, err);
 
         if (r < 0)
                 return error_wrap(err, "linux.seccomp");
@@ -147,7 +151,29 @@ int task_confine(const struct task *task, int *listener, struct error *err) {
         return early < 0 ? change_directory(process->cwd, err) : check_cwd(process->cwd, err);
 }
 
-/* The environment with LISTEN_FDS for the container's pid 1, in the way of sd_listen_fds(3). */
+/*
+ * The home directory of a user by the container's /etc/passwd, "/" when it is not known. The
+ * file is the image's: anything but a regular file of moderate size is not waited for.
+ */
+static char *home_of(uid_t uid) {
+        _cleanup_fd_ int fd = open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        _cleanup_file_ FILE *file = NULL;
+        const struct passwd *entry;
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > PASSWD_MAX)
+                return xstrdup("/");
+        file = fdopen(fd, "r");
+        if (!file)
+                return xstrdup("/");
+        (void) take_fd(&fd);
+        while ((entry = fgetpwent(file)))
+                if (entry->pw_uid == uid && !str_empty(entry->pw_dir))
+                        return xstrdup(entry->pw_dir);
+        return xstrdup("/");
+}
+
+/* The environment with HOME, as runc sets it, and with LISTEN_FDS for the container's pid 1, in the way of sd_listen_fds(3). */
 static const char **environment(const struct task *task) {
         const char *const *env = task->process->env;
         size_t count = 0;
@@ -155,9 +181,14 @@ static const char **environment(const struct task *task) {
 
         while (env && env[count])
                 count++;
-        all = xcalloc(count + 4, sizeof(*all));
+        all = xcalloc(count + 5, sizeof(*all));
         for (size_t i = 0; i < count; i++)
                 all[i] = env[i];
+        if (str_empty(env_value(env, "HOME"))) {
+                _cleanup_free_ char *home = home_of(task->process->user.uid);
+
+                all[count++] = str_format("HOME=%s", home);
+        }
         if (task->listen_fds > 0) {
                 all[count++] = str_format("LISTEN_FDS=%d", task->listen_fds);
                 all[count++] = str_format("LISTEN_PID=%d", (int) getpid());
@@ -173,7 +204,7 @@ int task_execute(const struct task *task, const char *path, struct error *err) {
         r = fd_cloexec_from(3 + (unsigned int) task->preserve_fds);
         if (r < 0)
                 return error_errno(err, -r, "the runtime's own files cannot be kept from the container");
-        if (task->seccomp && !loads_early(task) && (r = seccomp_load(task->seccomp, err)) < 0)
+        if (task->seccomp && !loads_early(task) && (r = seccomp_program_load(task->seccomp, err)) < 0)
                 return error_wrap(err, "linux.seccomp");
         (void) execve(path, (char *const *) process->args, (char *const *) env);
         r = errno;
