@@ -9,6 +9,7 @@
 #include "../../lib/log.h"
 #include "../../lib/process.h"
 #include "../linux/hooks.h"
+#include "../linux/seccomp.h"
 
 #define KILL_TIMEOUT_MS 10000
 
@@ -116,6 +117,26 @@ char *container_hook_state(const struct state *state, const char *status, pid_t 
         container_put_state(&writer, state, status, pid);
         json_end_object(&writer);
         return json_writer_take(&writer);
+}
+
+/* containerProcessState of config-linux.md */
+int container_send_listener(const struct state *state, const struct runtime_seccomp *seccomp, pid_t pid, int listener,
+                            struct error *err) {
+        static const char *const fds[] = {"seccompFd", NULL};
+        struct json_writer writer = {0};
+        _cleanup_free_ char *text = NULL;
+
+        json_begin_object(&writer, NULL);
+        json_put_string(&writer, "ociVersion", state->oci_version);
+        json_put_strings(&writer, "fds", fds);
+        json_put_int(&writer, "pid", pid);
+        json_put_string(&writer, "metadata", seccomp->listener_metadata);
+        json_begin_object(&writer, "state");
+        container_put_state(&writer, state, pid == state->pid ? "creating" : "running", state->pid);
+        json_end_object(&writer);
+        json_end_object(&writer);
+        text = json_writer_take(&writer);
+        return seccomp_send_listener(seccomp, listener, text, err);
 }
 
 int container_signal(const struct container *container, int signal, bool all, struct error *err) {

@@ -57,6 +57,10 @@ void container_put_state(struct json_writer *writer, const struct state *state, 
 /** The state document hooks get on standard input; the caller frees it. */
 char *container_hook_state(const struct state *state, const char *status, pid_t pid);
 
+/** Hands the seccomp listener of process `pid` to linux.seccomp.listenerPath; the fd stays the caller's. */
+int container_send_listener(const struct state *state, const struct runtime_seccomp *seccomp, pid_t pid, int listener,
+                            struct error *err);
+
 /** Signals init, or every process with `all`. -ESRCH ("container not running") when there is nobody. */
 int container_signal(const struct container *container, int signal, bool all, struct error *err);
 

@@ -77,8 +77,8 @@ static int check_terminal(const struct creation *creation, struct error *err) {
         return 0;
 }
 
-static int check_preserved_fds(const struct launch *launch, struct error *err) {
-        for (int fd = 3; fd < 3 + launch->preserve_fds; fd++)
+int check_preserved_fds(int count, struct error *err) {
+        for (int fd = 3; fd < 3 + count; fd++)
                 if (fcntl(fd, F_GETFD) < 0)
                         return error_set(err, EBADF, "--preserve-fds: file descriptor %d is not open", fd);
         return 0;
@@ -347,25 +347,10 @@ static int run_host_hooks(struct creation *creation, struct error *err) {
         return sync_send(creation->launch.parent_socket, SYNC_RESUME, 0, -1, err);
 }
 
-/* containerProcessState of config-linux.md */
 static int send_listener(struct creation *creation, int listener, struct error *err) {
-        const struct runtime_seccomp *seccomp = creation->bundle.config.linux_.seccomp;
-        struct json_writer writer = {0};
-        _cleanup_free_ char *text = NULL;
-        static const char *const fds[] = {"seccompFd", NULL};
-        int r;
+        int r = container_send_listener(&creation->state, creation->bundle.config.linux_.seccomp, creation->pid,
+                                        listener, err);
 
-        json_begin_object(&writer, NULL);
-        json_put_string(&writer, "ociVersion", creation->state.oci_version);
-        json_put_strings(&writer, "fds", fds);
-        json_put_int(&writer, "pid", creation->pid);
-        json_put_string(&writer, "metadata", seccomp->listener_metadata);
-        json_begin_object(&writer, "state");
-        container_put_state(&writer, &creation->state, "creating", creation->pid);
-        json_end_object(&writer);
-        json_end_object(&writer);
-        text = json_writer_take(&writer);
-        r = seccomp_send_listener(seccomp, listener, text, err);
         return r < 0 ? r : sync_send(creation->launch.parent_socket, SYNC_RESUME, 0, -1, err);
 }
 
@@ -502,7 +487,7 @@ int container_create(const struct create_options *options, struct created *out, 
         int r;
 
         initialise(&creation, options);
-        if ((r = state_check_id(options->id, err)) >= 0 && (r = check_preserved_fds(&creation.launch, err)) >= 0 &&
+        if ((r = state_check_id(options->id, err)) >= 0 && (r = check_preserved_fds(creation.launch.preserve_fds, err)) >= 0 &&
             (r = bundle_open(options->bundle, &creation.bundle, err)) >= 0 &&
             (r = check_terminal(&creation, err)) >= 0 && (r = make_state(&creation, err)) >= 0 &&
             (r = prepare(&creation, err)) >= 0)

@@ -42,3 +42,6 @@ int container_create(const struct create_options *options, struct created *out, 
 
 /** Writes the pid as text, atomically. */
 int pid_file_write(const char *path, pid_t pid, struct error *err);
+
+/** -EBADF unless the file descriptors 3 .. 2 + count are open, so that none of our own is passed on in their place. */
+int check_preserved_fds(int count, struct error *err);

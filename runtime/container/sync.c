@@ -30,10 +30,17 @@ int sync_receive(int socket, struct sync_message *message, int *fd, struct error
 
         *message = (struct sync_message){0};
         n = fd_receive(socket, message, sizeof(*message), &attached, &count, err);
+        /*
+         * A peer that ended with unread messages of ours resets the connection. That is told
+         * once and first; what the peer had sent, and then its end, come after it.
+         */
+        if (n == -ECONNRESET) {
+                count = 1;
+                n = fd_receive(socket, message, sizeof(*message), &attached, &count, err);
+        }
         if (fd)
                 *fd = -1;
-        /* A peer that was killed with unread messages of ours resets the connection: that is its end, too. */
-        if (n == 0 || n == -ECONNRESET)
+        if (n == 0)
                 return 0;
         if (n < 0)
                 return (int) n;

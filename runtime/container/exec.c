@@ -1,0 +1,348 @@
+#include "exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../lib/cleanup.h"
+#include "../../lib/path.h"
+#include "../../lib/process.h"
+#include "../../lib/str.h"
+#include "../linux/capabilities.h"
+#include "../linux/idmap.h"
+#include "../linux/keyring.h"
+#include "../linux/namespaces.h"
+#include "../linux/procfs.h"
+#include "../linux/scheduling.h"
+#include "../linux/task.h"
+#include "../linux/terminal.h"
+#include "sync.h"
+
+#define HIERARCHIES_MAX 32
+
+struct execution {
+        const struct container *container;
+        const struct exec_options *options;
+        struct capability_sets capabilities;
+        struct seccomp_program seccomp;
+        uint64_t namespaces; /* CLONE_NEW* to join, but for the pid namespace */
+        int task_fds[HIERARCHIES_MAX];
+        size_t task_count;
+        int root_fd; /* the container's root where no mount namespace leads there, else -1 */
+        int proc_fd;
+        int parent_socket;
+        int child_socket;
+        int console_socket;
+        pid_t pid;
+        int terminal;
+        sigset_t signal_mask;
+};
+
+static int check_status(const struct execution *execution, struct error *err) {
+        enum container_status status = container_status(execution->container);
+        const struct runtime_process *process = execution->options->process;
+
+        if (status == CONTAINER_STOPPED || status == CONTAINER_CREATING)
+                return error_set(err, ESRCH, "cannot exec in a %s container", container_status_name(status));
+        if (status == CONTAINER_PAUSED && !execution->options->ignore_paused) {
+                error_set(err, EBUSY, "cannot exec in a paused container");
+                return error_hint(err, "resume it, or use --ignore-paused");
+        }
+        if (process->terminal && execution->options->detach && !execution->options->console_socket)
+                return error_set(err, EINVAL, "a detached process with a terminal needs --console-socket");
+        if (execution->options->console_socket && (!process->terminal || !execution->options->detach))
+                return error_set(err, EINVAL, "--console-socket: only for a detached process with a terminal");
+        return 0;
+}
+
+/* The sub-cgroup asked for in a hierarchy: "path" is for all of them, "memory:path" for one. */
+static const char *sub_cgroup(const struct execution *execution, const char *hierarchy) {
+        const char *all = "";
+
+        for (const char *const *item = execution->options->cgroups; item && *item; item++) {
+                const char *colon = strchr(*item, ':');
+
+                if (!colon) {
+                        all = *item;
+                } else {
+                        _cleanup_str_list_ struct str_list names = {0};
+                        _cleanup_free_ char *name = xstrndup(*item, (size_t) (colon - *item));
+
+                        str_list_split(&names, hierarchy, ',');
+                        if (str_list_contains(&names, name))
+                                return colon + 1;
+                }
+        }
+        return all;
+}
+
+/*
+ * The process moves itself, see enter_cgroup() in init.c. A v2 directory takes a pid in
+ * cgroup.procs; "0" there is the writer as well.
+ */
+static int open_cgroups(struct execution *execution, struct error *err) {
+        const struct cgroup_hierarchy *hierarchies = NULL;
+        size_t count = execution->container->cgroup ? cgroup_hierarchies(execution->container->cgroup, &hierarchies) : 0;
+
+        for (size_t i = 0; i < count && i < HIERARCHIES_MAX; i++) {
+                const char *sub = sub_cgroup(execution, hierarchies[i].name);
+                _cleanup_fd_ int directory = open(hierarchies[i].directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                _cleanup_free_ char *path = NULL;
+                int fd;
+
+                if (directory < 0)
+                        return error_errno(err, errno, "%s", hierarchies[i].directory);
+                path = str_format("%s/%s", str_empty(sub) ? "." : sub, hierarchies[i].v2 ? "cgroup.procs" : "tasks");
+                fd = path_open(directory, path, PATH_NO_SYMLINKS, O_WRONLY, 0, err);
+                if (fd < 0)
+                        return error_wrap(err, str_empty(sub) ? "cgroup" : "--cgroup");
+                execution->task_fds[execution->task_count++] = fd;
+        }
+        return 0;
+}
+
+static void plan_namespaces(struct execution *execution) {
+        const struct runtime_namespace *namespaces = execution->options->config->linux_.namespaces;
+
+        for (int i = 0; i < NAMESPACE_TYPE_COUNT; i++)
+                if (namespaces[i].present && i != NAMESPACE_PID)
+                        execution->namespaces |= namespaces_flag((enum runtime_namespace_type) i);
+}
+
+static int open_root(struct execution *execution, struct error *err) {
+        const struct runtime_namespace *mount = &execution->options->config->linux_.namespaces[NAMESPACE_MOUNT];
+        char path[32];
+
+        if (mount->present && !mount->path)
+                return 0;
+        (void) snprintf(path, sizeof(path), "%d/root", execution->container->state.pid);
+        execution->root_fd = openat(execution->proc_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return execution->root_fd < 0 ? error_errno(err, errno, "the container's root") : 0;
+}
+
+static int prepare(struct execution *execution, struct error *err) {
+        const struct exec_options *options = execution->options;
+        const struct runtime_seccomp *seccomp = options->config->linux_.seccomp;
+        int sockets[2];
+        int r;
+
+        if ((r = check_status(execution, err)) < 0)
+                return r;
+        if ((execution->proc_fd = procfs_open(err)) < 0)
+                return execution->proc_fd;
+        plan_namespaces(execution);
+        if ((r = open_root(execution, err)) < 0 || (r = open_cgroups(execution, err)) < 0 ||
+            (r = capabilities_resolve(options->process->capabilities, &execution->capabilities, err)) < 0)
+                return r;
+        if (seccomp && (r = seccomp_compile(seccomp, execution->container->root_fd, &execution->seccomp, err)) < 0)
+                return error_wrap(err, "linux.seccomp");
+        if (options->console_socket && (execution->console_socket = terminal_connect(options->console_socket, err)) < 0)
+                return execution->console_socket;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return error_errno(err, errno, "cannot make a socket");
+        execution->parent_socket = sockets[0];
+        execution->child_socket = sockets[1];
+        return 0;
+}
+
+/* --- in the new process ------------------------------------------------- */
+
+static int join_container(struct execution *execution, struct error *err) {
+        const struct runtime_linux *config = &execution->options->config->linux_;
+        int r;
+
+        for (size_t i = 0; i < execution->task_count; i++)
+                if (write(execution->task_fds[i], "0", 1) < 0)
+                        return error_errno(err, errno, "cannot enter the container's cgroup");
+        if (execution->namespaces && setns(execution->container->pidfd, (int) execution->namespaces) < 0)
+                return error_errno(err, errno, "cannot enter the container's namespaces");
+        if (execution->root_fd >= 0 && (fchdir(execution->root_fd) < 0 || chroot(".") < 0))
+                return error_errno(err, errno, "cannot enter the container's root");
+        if (chdir("/") < 0)
+                return error_errno(err, errno, "cannot enter the container's root");
+        if (config->namespaces[NAMESPACE_USER].present && (r = idmap_become_root(config, err)) < 0)
+                return r;
+        (void) setsid();
+        return keyring_join(execution->container->state.id, err);
+}
+
+static int open_terminal(struct execution *execution, struct error *err) {
+        struct terminal terminal;
+        _cleanup_fd_ int root = -1;
+        int r;
+
+        if (!execution->options->process->terminal)
+                return 0;
+        root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        r = terminal_open(root, execution->options->process, &terminal, err);
+        if (r < 0)
+                return r;
+        if (execution->console_socket >= 0)
+                r = terminal_send(execution->console_socket, terminal.master, err);
+        else
+                r = sync_send(execution->child_socket, SYNC_CONSOLE, 0, terminal.master, err);
+        fd_close(terminal.master);
+        return r < 0 ? r : terminal_become(&terminal, err);
+}
+
+static int become_program(struct execution *execution, struct error *err) {
+        struct sync_message message;
+        _cleanup_free_ char *program = NULL;
+        struct task task = {
+                .process = execution->options->process,
+                .capabilities = &execution->capabilities,
+                .seccomp = execution->options->config->linux_.seccomp ? &execution->seccomp : NULL,
+                .preserve_fds = execution->options->preserve_fds,
+                .deny_setgroups =
+                        execution->options->config->linux_.namespaces[NAMESPACE_USER].present && geteuid() != 0,
+        };
+        int listener = -1;
+        int r;
+
+        if ((r = join_container(execution, err)) < 0 || (r = open_terminal(execution, err)) < 0 ||
+            (r = personality_apply(&execution->options->config->linux_, err)) < 0 ||
+            (r = task_confine(&task, &listener, err)) < 0)
+                return r;
+        if (listener >= 0 && ((r = sync_send(execution->child_socket, SYNC_SECCOMP, 0, listener, err)) < 0 ||
+                              (r = sync_expect(execution->child_socket, SYNC_RESUME, &message, err)) < 0))
+                return r;
+        if ((r = task_find_program(task.process, &program, err)) < 0 ||
+            (r = sync_expect(execution->child_socket, SYNC_START, &message, err)) < 0)
+                return r;
+        (void) sigprocmask(SIG_SETMASK, &execution->signal_mask, NULL);
+        (void) signal(SIGPIPE, SIG_DFL);
+        return task_execute(&task, program, err);
+}
+
+static void __attribute__((noreturn)) child_main(struct execution *execution) {
+        struct error err = {0};
+
+        fd_close_at(&execution->parent_socket);
+        (void) become_program(execution, &err);
+        sync_send_error(execution->child_socket, &err);
+        _exit(EXIT_FAILURE);
+}
+
+/* --- in the caller ------------------------------------------------------ */
+
+static int clone_process(struct execution *execution, struct error *err) {
+        const struct runtime_namespace *pid_namespace = &execution->options->config->linux_.namespaces[NAMESPACE_PID];
+        pid_t pid;
+
+        /* Only children are affected, and this process makes no other. */
+        if (pid_namespace->present && setns(execution->container->pidfd, CLONE_NEWPID) < 0)
+                return error_errno(err, errno, "cannot enter the container's pid namespace");
+        pid = namespaces_clone(0, -1, SIGCHLD);
+        if (pid == 0)
+                child_main(execution);
+        if (pid < 0)
+                return error_errno(err, -pid, "cannot make a process in the container");
+        execution->pid = pid;
+        fd_close_at(&execution->child_socket);
+        return 0;
+}
+
+static int release_process(struct execution *execution, struct error *err) {
+        const struct opt_i64 *score = &execution->options->process->oom_score_adj;
+        char text[24];
+        int r;
+
+        if (score->set) {
+                (void) snprintf(text, sizeof(text), "%lld", (long long) score->value);
+                r = procfs_write_process(execution->proc_fd, execution->pid, "oom_score_adj", text, err);
+                if (r < 0)
+                        return error_wrap(err, "process.oomScoreAdj");
+        }
+        return sync_send(execution->parent_socket, SYNC_START, 0, -1, err);
+}
+
+/* Until the program is executed, which closes the other end. */
+static int follow(struct execution *execution, struct error *err) {
+        for (;;) {
+                struct sync_message message;
+                _cleanup_fd_ int fd = -1;
+                int r = sync_receive(execution->parent_socket, &message, &fd, err);
+
+                if (r <= 0)
+                        return r;
+                if (message.kind == SYNC_CONSOLE) {
+                        execution->terminal = take_fd(&fd);
+                } else if (message.kind == SYNC_SECCOMP) {
+                        r = container_send_listener(&execution->container->state,
+                                                    execution->options->config->linux_.seccomp, execution->pid, fd,
+                                                    err);
+                        if (r < 0 || (r = sync_send(execution->parent_socket, SYNC_RESUME, 0, -1, err)) < 0)
+                                return r;
+                } else {
+                        return error_set(err, EPROTO, "unexpected message %d during exec", (int) message.kind);
+                }
+        }
+}
+
+/* The process's own report explains more than our broken socket. */
+static void prefer_report(const struct execution *execution, struct error *err) {
+        struct sync_message message;
+        struct error reported = {0};
+
+        if (execution->pid > 0 && (err->code == EPIPE || err->code == ESRCH) &&
+            sync_receive(execution->parent_socket, &message, NULL, &reported) < 0 && reported.code != 0)
+                *err = reported;
+}
+
+static int start(struct execution *execution, struct created *out, struct error *err) {
+        _cleanup_fd_ int pidfd = -1;
+        int r;
+
+        if ((r = clone_process(execution, err)) < 0)
+                return r;
+        pidfd = process_pidfd(execution->pid);
+        if ((r = release_process(execution, err)) < 0 || (r = follow(execution, err)) < 0 ||
+            (r = pid_file_write(execution->options->pid_file, execution->pid, err)) < 0)
+                return r;
+        *out = (struct created){
+                .pid = execution->pid, .pidfd = take_fd(&pidfd), .terminal = take_fd(&execution->terminal)};
+        return 0;
+}
+
+static void release(struct execution *execution) {
+        for (size_t i = 0; i < execution->task_count; i++)
+                fd_close(execution->task_fds[i]);
+        seccomp_program_free(&execution->seccomp);
+        fd_close_at(&execution->root_fd);
+        fd_close_at(&execution->proc_fd);
+        fd_close_at(&execution->parent_socket);
+        fd_close_at(&execution->child_socket);
+        fd_close_at(&execution->console_socket);
+        fd_close_at(&execution->terminal);
+}
+
+int container_exec(const struct container *container, const struct exec_options *options, struct created *out,
+                   struct error *err) {
+        struct execution execution = {.container = container, .options = options, .root_fd = -1, .proc_fd = -1};
+        int r;
+
+        execution.parent_socket = execution.child_socket = execution.console_socket = execution.terminal = -1;
+        if (options->signal_mask)
+                execution.signal_mask = *options->signal_mask;
+        else
+                (void) sigprocmask(SIG_SETMASK, NULL, &execution.signal_mask);
+        (void) fd_cloexec_from(3 + (unsigned int) options->preserve_fds);
+        r = check_preserved_fds(options->preserve_fds, err);
+        if (r >= 0)
+                r = prepare(&execution, err);
+        if (r >= 0)
+                r = start(&execution, out, err);
+        if (r < 0 && execution.pid > 0) {
+                prefer_report(&execution, err);
+                (void) kill(execution.pid, SIGKILL);
+                (void) waitpid(execution.pid, NULL, 0);
+        }
+        release(&execution);
+        return r;
+}
