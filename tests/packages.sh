@@ -21,6 +21,7 @@ test='
         iperf3 iptables iputils-ping nftables socat strace time xz-utils zstd
         buildah containernetworking-plugins crun podman runc skopeo umoci
         debian-archive-keyring mmdebstrap
+        e2fsprogs qemu-system-x86
         libasan8 libubsan1
 '
 

@@ -1,0 +1,252 @@
+# What a container gets from a pure cgroup v2, which only the virtual machine has (tests/vm/run.sh).
+load ../helpers/common
+load ../helpers/bundle
+
+setup() {
+        [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] || skip "no pure cgroup v2 here"
+        leaks_begin
+        ID=v2-$(token)
+        make_bundle "$BATS_TEST_TMPDIR/bundle"
+        CGROUP=/sys/fs/cgroup/$ID
+        edit_config '.linux.cgroupsPath = $path' --arg path "/$ID"
+}
+
+teardown() {
+        [ -z "${ID:-}" ] || "$MYRUN" delete --force "$ID" >/dev/null 2>&1 || true
+}
+
+# start_container COMMAND...: a detached container that runs the command.
+start_container() {
+        set_args "$@"
+        run "$MYRUN" run --detach --bundle "$BUNDLE" "$ID"
+        assert_success
+}
+
+# limits JSON: sets linux.resources beside the devices that are there.
+limits() {
+        edit_config '.linux.resources += $limits' --argjson limits "$1"
+}
+
+# cgroup_value FILE VALUE: a file of the container's cgroup says just that.
+cgroup_value() {
+        assert_equal "$(cat "$CGROUP/$1")" "$2"
+}
+
+populated() {
+        grep -qx 'populated 1' "$CGROUP/cgroup.events"
+}
+
+@test "the machine has a pure cgroup v2 with all controllers" {
+        for controller in cpuset cpu io memory hugetlb pids; do
+                grep -qw "$controller" /sys/fs/cgroup/cgroup.controllers
+        done
+        run grep -c ' - cgroup ' /proc/self/mountinfo
+        assert_output 0
+}
+
+@test "a container is born in its cgroup" {
+        set_args cat /proc/self/cgroup
+        run "$MYRUN" run --bundle "$BUNDLE" "$ID"
+        assert_success
+        assert_output_contains "0::/$ID"
+        refute_exists "$CGROUP"
+        leaks_check
+}
+
+@test "memory limits reach the kernel, swap without the memory part" {
+        limits '{"memory": {"limit": 33554432, "swap": 50331648, "reservation": 16777216}}'
+        start_container sleep 100
+        cgroup_value memory.max 33554432
+        cgroup_value memory.swap.max 16777216
+        cgroup_value memory.low 16777216
+}
+
+@test "a process above the memory limit is killed" {
+        limits '{"memory": {"limit": 16777216, "swap": 16777216}}'
+        set_args dd if=/dev/zero of=/dev/null bs=64M count=1
+        run "$MYRUN" run --bundle "$BUNDLE" "$ID"
+        assert_failure 137
+        refute_exists "$CGROUP"
+}
+
+@test "cpu shares become a weight, quota and period become cpu.max" {
+        limits '{"cpu": {"shares": 1024, "quota": 20000, "period": 100000, "cpus": "1", "mems": "0"}}'
+        start_container sleep 100
+        cgroup_value cpu.max "20000 100000"
+        cgroup_value cpu.weight 39
+        cgroup_value cpuset.cpus 1
+        cgroup_value cpuset.mems 0
+        run "$MYRUN" exec "$ID" grep Cpus_allowed_list /proc/self/status
+        [ "$status" -ne 0 ] || assert_output_contains "1"
+}
+
+@test "cpu burst and idle are set" {
+        limits '{"cpu": {"quota": 20000, "period": 100000, "burst": 10000, "idle": 1}}'
+        start_container sleep 100
+        cgroup_value cpu.max.burst 10000
+        cgroup_value cpu.idle 1
+}
+
+@test "the pids limit stops a fork bomb" {
+        limits '{"pids": {"limit": 5}}'
+        start_container sh -c 'for i in 1 2 3 4 5 6 7 8 9; do sleep 100 & done; sleep 100'
+        cgroup_value pids.max 5
+        run cat "$CGROUP/pids.current"
+        [ "$output" -le 5 ]
+}
+
+@test "block devices are throttled by io.max" {
+        local device
+
+        device=$(cat /sys/block/vda/dev)
+        limits '{"blockIO": {"throttleReadBpsDevice": [{"major": '"${device%:*}"', "minor": '"${device#*:}"', "rate": 1048576}],
+                "throttleWriteIOPSDevice": [{"major": '"${device%:*}"', "minor": '"${device#*:}"', "rate": 50}]}}'
+        start_container sleep 100
+        cgroup_value io.max "$device rbps=1048576 wbps=max riops=max wiops=50"
+}
+
+@test "hugepage limits are set" {
+        limits '{"hugepageLimits": [{"pageSize": "2MB", "limit": 4194304}]}'
+        start_container sleep 100
+        cgroup_value hugetlb.2MB.max 4194304
+}
+
+@test "unified keys are written as they are" {
+        limits '{"unified": {"memory.high": "20971520", "pids.max": "7", "cgroup.max.descendants": "3"}}'
+        start_container sleep 100
+        cgroup_value memory.high 20971520
+        cgroup_value pids.max 7
+        cgroup_value cgroup.max.descendants 3
+}
+
+@test "an unknown unified key is refused with its name, and nothing stays" {
+        limits '{"unified": {"memory.nonsense": "1"}}'
+        run "$MYRUN" run --bundle "$BUNDLE" "$ID"
+        assert_clear_error "memory.nonsense"
+        refute_exists "$CGROUP"
+        leaks_check
+}
+
+@test "a unified key that names another directory is refused" {
+        limits '{"unified": {"../cgroup.procs": "1"}}'
+        run "$MYRUN" run --bundle "$BUNDLE" "$ID"
+        assert_clear_error "../cgroup.procs"
+        refute_exists "$CGROUP"
+}
+
+@test "device rules: what is not allowed cannot be opened, what is can" {
+        edit_config '.process.capabilities[] += ["CAP_MKNOD"]'
+        limits '{"devices": [{"allow": false, "access": "rwm"},
+                {"allow": true, "type": "c", "major": 1, "minor": 11, "access": "rm"},
+                {"allow": true, "type": "c", "major": 1, "minor": 7, "access": "m"}]}'
+        # The kernel's log may be read but not written; full may be made but not opened; port not even made.
+        set_args sh -c '
+                mknod /kmsg c 1 11 && head -c 0 /kmsg && echo "kmsg read"
+                : 2>/dev/null >/kmsg || echo "kmsg not written"
+                mknod /full c 1 7 && echo "full made"
+                : 2>/dev/null </full || echo "full not read"
+                mknod /port c 1 4 2>/dev/null || echo "port not made"
+                : </dev/null && echo "null read"'
+        run "$MYRUN" run --bundle "$BUNDLE" "$ID"
+        assert_success
+        assert_output_contains "kmsg read" "kmsg not written" "full made" "full not read" "port not made" "null read"
+}
+
+@test "pause freezes the cgroup and resume thaws it" {
+        start_container sh -c 'while :; do date +%s%N >/tick; sleep 0.1; done'
+        run "$MYRUN" pause "$ID"
+        assert_success
+        grep -qx 'frozen 1' "$CGROUP/cgroup.events"
+        run "$MYRUN" state "$ID"
+        assert_equal "$(jq -r .status <<<"$output")" paused
+        run "$MYRUN" resume "$ID"
+        assert_success
+        grep -qx 'frozen 0' "$CGROUP/cgroup.events"
+}
+
+@test "a paused container can be deleted by force" {
+        start_container sleep 100
+        run "$MYRUN" pause "$ID"
+        assert_success
+        run timeout 20 "$MYRUN" delete --force "$ID"
+        assert_success
+        refute_exists "$CGROUP"
+        leaks_check
+}
+
+@test "kill --all reaches every process of a container without a pid namespace" {
+        remove_namespace pid
+        start_container sh -c 'sleep 100 & sleep 100 & sleep 100'
+        run "$MYRUN" kill --all "$ID" KILL
+        assert_success
+        wait_while populated
+        run "$MYRUN" delete "$ID"
+        assert_success
+        refute_exists "$CGROUP"
+        leaks_check
+}
+
+@test "delete removes the cgroups that the container made below its own" {
+        edit_config '.linux.namespaces += [{"type": "cgroup"}] |
+                .mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"]}]'
+        start_container sh -c 'mkdir -p /sys/fs/cgroup/a/b && echo 0 >/sys/fs/cgroup/a/b/cgroup.procs && sleep 100'
+        wait_until test -s "$CGROUP/a/b/cgroup.procs"
+        run "$MYRUN" delete --force "$ID"
+        assert_success
+        refute_exists "$CGROUP"
+        leaks_check
+}
+
+@test "with a cgroup namespace the container sees its cgroup as the root" {
+        edit_config '.linux.namespaces += [{"type": "cgroup"}] |
+                .mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]}]'
+        limits '{"pids": {"limit": 33}}'
+        set_args sh -c 'cat /proc/self/cgroup /sys/fs/cgroup/pids.max; mkdir /sys/fs/cgroup/x 2>&1'
+        run "$MYRUN" run --bundle "$BUNDLE" "$ID"
+        assert_failure
+        assert_output_matches $'^0::/\n33\n'
+        assert_output_contains "Read-only"
+}
+
+@test "without a cgroup namespace the cgroup mount shows the container's cgroup alone" {
+        edit_config '.mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]}]'
+        limits '{"pids": {"limit": 33}}'
+        set_args sh -c 'cat /sys/fs/cgroup/pids.max'
+        run "$MYRUN" run --bundle "$BUNDLE" "$ID"
+        assert_success
+        assert_output 33
+}
+
+@test "update changes the limits of a running container" {
+        "$MYRUN" update --help >/dev/null 2>&1 || skip "update: not supported in this build"
+        limits '{"memory": {"limit": 33554432}, "pids": {"limit": 10}}'
+        start_container sleep 100
+        run "$MYRUN" update --memory 67108864 --pids-limit 20 --cpu-quota 30000 --cpu-period 100000 "$ID"
+        assert_success
+        cgroup_value memory.max 67108864
+        cgroup_value pids.max 20
+        cgroup_value cpu.max "30000 100000"
+}
+
+@test "a cgroup path of several parts gets its controllers all the way down" {
+        ID=$(token)
+        CGROUP=/sys/fs/cgroup/v2-outer-$ID/middle/$ID
+        edit_config '.linux.cgroupsPath = $path' --arg path "${CGROUP#/sys/fs/cgroup}"
+        limits '{"memory": {"limit": 33554432}, "cpu": {"quota": 10000, "period": 50000}, "pids": {"limit": 4}}'
+        start_container sleep 100
+        cgroup_value memory.max 33554432
+        cgroup_value cpu.max "10000 50000"
+        cgroup_value pids.max 4
+        run "$MYRUN" delete --force "$ID"
+        assert_success
+        refute_exists "$CGROUP"
+        find "/sys/fs/cgroup/v2-outer-$ID" -depth -type d -exec rmdir {} + 2>/dev/null || true
+}
+
+@test "an empty container starts under a small memory limit" {
+        limits '{"memory": {"limit": 4194304}}'
+        set_args echo fits
+        run "$MYRUN" run --bundle "$BUNDLE" "$ID"
+        assert_success
+        assert_output fits
+}

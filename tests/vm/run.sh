@@ -1,0 +1,146 @@
+#!/bin/bash
+# Runs test suites in a virtual machine with a pure cgroup v2, and prints their TAP.
+#
+#     tests/vm/run.sh [SUITE...]              plain cgroup v2 (default: tests/runtime)
+#     tests/vm/run.sh --systemd [SUITE...]    with systemd as process 1
+#     tests/vm/run.sh [--systemd] --run COMMAND [ARG...]
+#                                             any command, with the sources and programs at the same paths
+#
+# Environment:
+#     BUILD        where the programs are, and where the machine is kept (default: build)
+#     MYRUN        the runtime under test inside (default: $BUILD/bin/myrun)
+#     BATS_FILTER  run only tests whose names match this regular expression
+#     VM_TIME      seconds after which the machine is stopped (default 580)
+#
+# Exit status: that of the suites or the command; 124 when the machine was stopped.
+# What the kernel said is in $BUILD/vm/console.*.log.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+SOURCE=$(cd "$here/../.." && pwd)
+BUILD=$(realpath -m "${BUILD:-$SOURCE/build}")
+MYRUN=${MYRUN:-$BUILD/bin/myrun}
+QEMU=qemu-system-x86_64
+init=/sbin/vm-init
+flavour=cgroup2
+command=()
+
+while [ $# -gt 0 ]; do
+        case $1 in
+        --systemd)
+                init=/lib/systemd/systemd
+                flavour=systemd
+                ;;
+        --run)
+                shift
+                command=("$@")
+                break
+                ;;
+        -*)
+                sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
+                exit 2
+                ;;
+        *) break ;;
+        esac
+        shift
+done
+
+skip_all() {
+        echo "1..1"
+        echo "ok 1 the suites in a virtual machine with $flavour # skip $1"
+        exit 0
+}
+
+[ "$(id -u)" = 0 ] || skip_all "needs root"
+command -v "$QEMU" >/dev/null || skip_all "$QEMU is not installed (package qemu-system-x86)"
+
+if [ ${#command[@]} -eq 0 ]; then
+        [ $# -gt 0 ] || set -- tests/runtime tests/vm/cgroup2.bats
+        # The driver for systemd is asked for by an option of the runtime that this build may not have.
+        if [ "$flavour" = systemd ] && ! "$MYRUN" features 2>/dev/null | grep -q '"systemd": *true'; then
+                boot_only=yes
+                command=(systemctl is-system-running --wait)
+        else
+                command=("$SOURCE/tests/run.sh" "$@")
+        fi
+fi
+
+"$here/make.sh" >"$BUILD/vm/make.log" 2>&1 || {
+        cat "$BUILD/vm/make.log" >&2
+        echo "tests/vm/make.sh: the virtual machine could not be made" >&2
+        exit 1
+}
+
+# Made here because the virtual machine would need ten seconds for it.
+(. "$here/../helpers/bundle.bash" && base_rootfs) >/dev/null
+
+work=$(mktemp -d "$BUILD/vm/run.XXXXXX")
+qemu=
+clean() {
+        [ -z "$qemu" ] || kill "$qemu" 2>/dev/null
+        rm -rf "$work"
+}
+trap clean EXIT
+trap 'exit 143' TERM INT
+
+# What the machine runs, and what that needs.
+mkdir "$work/vm"
+{
+        printf 'export BUILD=%q MYRUN=%q BATS_FILTER=%q V=1 VM=%q\n' "$BUILD" "$MYRUN" "${BATS_FILTER:-}" "$flavour"
+        printf 'cd %q || exit 1\n' "$SOURCE"
+        printf '%q ' "${command[@]}"
+        echo
+} >"$work/vm/command"
+wanted=("$SOURCE/tests/run.sh" "$SOURCE/tests/runtime" "$SOURCE/tests/helpers" "$SOURCE/tests/vm" "$BUILD/bin" "$MYRUN"
+        "$BUILD/libexec" "$BUILD/images/busybox-rootfs")
+present=()
+for path in "${wanted[@]}"; do
+        [ ! -e "$path" ] || present+=("$path")
+done
+tar -c -P -f "$work/disk" --transform "s,^$work/vm,/vm," "$work/vm" "${present[@]}"
+
+append="console=ttyS0 quiet panic=-1 net.ifnames=0 vm.init=$init"
+[ "$flavour" != systemd ] || append="$append systemd.wants=suite.service systemd.show_status=false"
+console=$BUILD/vm/console.$flavour.log
+mkfifo "$work/serial"
+# TMPDIR: where the writes of the root disk go, which end with the machine.
+TMPDIR=$work timeout --kill-after=5 "${VM_TIME:-580}" "$QEMU" \
+        -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m 2G -nodefaults -display none -no-reboot \
+        -kernel "$BUILD/vm/vmlinuz" -initrd "$BUILD/vm/initramfs" -append "$append" \
+        -drive "file=$BUILD/vm/root.img,format=raw,if=virtio,snapshot=on,cache=unsafe" \
+        -drive "file=$work/disk,format=raw,if=virtio,readonly=on" \
+        -serial "file:$console" -serial "file:$work/serial" </dev/null 2>"$work/qemu.log" &
+qemu=$!
+
+# Which machine a test ran in is seen by its name.
+report() {
+        if [[ $1 =~ ^((not )?ok [0-9]+ )(.*)$ ]]; then
+                printf '%s[%s] %s\n' "${BASH_REMATCH[1]}" "$flavour" "${BASH_REMATCH[3]}"
+        else
+                printf '%s\n' "$1"
+        fi
+}
+
+exit_status=
+while IFS= read -r line; do
+        case $line in
+        "vm: exit status "*) exit_status=${line##* } ;;
+        *) [ -n "${boot_only:-}" ] || report "$line" ;;
+        esac
+done <"$work/serial"
+wait "$qemu"
+status=$?
+qemu=
+
+if [ -z "$exit_status" ]; then
+        [ "$status" -eq 124 ] || status=1
+        echo "The virtual machine ended before the suites did; the last words of its kernel:" >&2
+        { cat "$work/qemu.log"; tail -n 20 "$console"; } >&2
+        exit "$status"
+fi
+if [ -n "${boot_only:-}" ]; then
+        printf '1..2\n%s 1 [systemd] a machine with systemd as process 1 comes up\n' \
+                "$([ "$exit_status" -eq 0 ] || echo 'not ')ok"
+        echo "ok 2 [systemd] the suites with --systemd-cgroup # skip --systemd-cgroup: not supported in this build"
+fi
+exit "$exit_status"
