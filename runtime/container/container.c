@@ -185,7 +185,7 @@ static void find_cgroup(struct container *container, const struct runtime_config
         };
         struct error ignored;
 
-        if (!container->cgroup && cgroup_create(&request, &container->cgroup, &ignored) < 0)
+        if (!container->cgroup && cgroup_find(&request, &container->cgroup, &ignored) < 0)
                 container->cgroup = NULL;
 }
 

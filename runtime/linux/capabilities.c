@@ -157,7 +157,7 @@ int capabilities_resolve(const struct runtime_capabilities *names, struct capabi
                 return error_set(err, EINVAL,
                                  "process.capabilities.effective: holds capabilities that permitted does not");
         if (out->ambient & ~(out->permitted & out->inheritable)) {
-                log_warning("process.capabilities.ambient: left out what is not both permitted and inheritable");
+                log_debug("process.capabilities.ambient: left out what is not both permitted and inheritable");
                 out->ambient &= out->permitted & out->inheritable;
         }
         return 0;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/log.h"
 #include "../../lib/process.h"
 #include "../../lib/str.h"
 #include "cgroup_private.h"
@@ -28,17 +29,15 @@ static struct cgroup *cgroup_new(const struct cgroup_driver *driver) {
         cgroup->driver = driver;
         cgroup->unified = -1;
         for (size_t i = 0; i < CGROUP_HIERARCHY_MAX; i++)
-                cgroup->places[i] = (struct cgroup_place){.fd = -1, .tasks_fd = -1};
+                cgroup->places[i] = (struct cgroup_place){.fd = -1};
         return cgroup;
 }
 
 void cgroup_free(struct cgroup *cgroup) {
         if (!cgroup)
                 return;
-        for (size_t i = 0; i < cgroup->total; i++) {
+        for (size_t i = 0; i < cgroup->total; i++)
                 fd_close_at(&cgroup->places[i].fd);
-                fd_close_at(&cgroup->places[i].tasks_fd);
-        }
         arena_free(cgroup->arena);
 }
 
@@ -54,6 +53,21 @@ int cgroup_add_hierarchy(struct cgroup *cgroup, const struct cgroup_hierarchy *h
                 cgroup->unified = (int) cgroup->total;
         cgroup->total++;
         return 0;
+}
+
+void cgroup_drop_hierarchy(struct cgroup *cgroup, size_t index) {
+        fd_close_at(&cgroup->places[index].fd);
+        for (size_t i = index + 1; i < cgroup->total; i++) {
+                cgroup->hierarchies[i - 1] = cgroup->hierarchies[i];
+                cgroup->places[i - 1] = cgroup->places[i];
+        }
+        cgroup->places[cgroup->total - 1] = (struct cgroup_place){.fd = -1};
+        cgroup->count -= index < cgroup->count;
+        cgroup->total--;
+        cgroup->unified = -1;
+        for (size_t i = 0; i < cgroup->total; i++)
+                if (cgroup->hierarchies[i].v2)
+                        cgroup->unified = (int) i;
 }
 
 int cgroup_directory(const struct cgroup *cgroup, size_t index) {
@@ -139,11 +153,15 @@ static void undo(struct cgroup *cgroup) {
                         (void) rmdir(cgroup->hierarchies[i].directory);
 }
 
+static const struct cgroup_driver *choose_driver(const struct cgroup_request *request) {
+        if (request->systemd)
+                return &cgroup_systemd_driver;
+        return cgroup_host_unified() ? &cgroup_v2_driver : &cgroup_v1_driver;
+}
+
 int cgroup_create(const struct cgroup_request *request, struct cgroup **out, struct error *err) {
-        const struct cgroup_driver *driver = request->systemd        ? &cgroup_systemd_driver
-                                             : cgroup_host_unified() ? &cgroup_v2_driver
-                                                                     : &cgroup_v1_driver;
-        _cleanup_(cleanup_cgroup) struct cgroup *cgroup = cgroup_new(driver);
+        _cleanup_(cleanup_cgroup) struct cgroup *cgroup = cgroup_new(choose_driver(request));
+        const struct cgroup_driver *driver = cgroup->driver;
         int r;
 
         cgroup->rootless = request->rootless;
@@ -156,6 +174,17 @@ int cgroup_create(const struct cgroup_request *request, struct cgroup **out, str
                 undo(cgroup);
                 return r;
         }
+        *out = take_ptr(cgroup);
+        return 0;
+}
+
+int cgroup_find(const struct cgroup_request *request, struct cgroup **out, struct error *err) {
+        _cleanup_(cleanup_cgroup) struct cgroup *cgroup = cgroup_new(choose_driver(request));
+        int r = cgroup->driver->locate(cgroup, request, err);
+
+        cgroup->found = true;
+        if (r < 0)
+                return r;
         *out = take_ptr(cgroup);
         return 0;
 }
@@ -202,12 +231,9 @@ int cgroup_attach_unified(const struct cgroup *cgroup, pid_t pid, struct error *
  * millisecond when it has not been used lately.
  */
 static int attach_v1(const struct cgroup *cgroup, size_t index, pid_t pid) {
-        const struct cgroup_place *place = &cgroup->places[index];
         char text[16];
         int dir_fd;
 
-        if (pid == 0 && place->tasks_fd >= 0)
-                return write(place->tasks_fd, "0", 1) < 0 ? -errno : 0;
         (void) snprintf(text, sizeof(text), "%d", (int) pid);
         dir_fd = cgroup_directory(cgroup, index);
         if (dir_fd < 0)
@@ -360,6 +386,9 @@ static int remove_directory(const struct cgroup *cgroup, size_t index) {
         return rmdir(cgroup->hierarchies[index].directory) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
+/* Some 100 ms: an init whose runtime was killed is gone by then. */
+#define FOUND_ROUNDS 7
+
 int cgroup_remove(const struct cgroup *cgroup, struct error *err) {
         const char *left = NULL;
         int r = 0;
@@ -379,7 +408,12 @@ int cgroup_remove(const struct cgroup *cgroup, struct error *err) {
                 }
                 if (!left)
                         return 0;
-                if (round == 0)
+                /* Nobody knows that the processes in a cgroup found by its path are the container's. */
+                if (cgroup->found && round == FOUND_ROUNDS) {
+                        log_warning("the cgroup %s has processes: left as it is", left);
+                        return 0;
+                }
+                if (round == 0 && !cgroup->found)
                         (void) cgroup_signal(cgroup, SIGKILL, NULL);
                 pause_ms(wait);
                 if (wait < 128)

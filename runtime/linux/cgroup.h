@@ -36,6 +36,13 @@ struct cgroup_request {
 int cgroup_create(const struct cgroup_request *request, struct cgroup **out, struct error *err);
 
 /**
+ * The cgroup that cgroup_create() would make or has made for the request, found
+ * by its path alone: for removing what an interrupted create left behind. Its
+ * directories need not exist.
+ */
+int cgroup_find(const struct cgroup_request *request, struct cgroup **out, struct error *err);
+
+/**
  * An fd of the v2 directory for clone3(CLONE_INTO_CGROUP), or -1 when the process
  * must be moved with cgroup_attach(). The fd belongs to the cgroup.
  */
@@ -45,8 +52,7 @@ int cgroup_clone_fd(const struct cgroup *cgroup);
  * Moves a process into the cgroup, in every v1 hierarchy; in v2 only where cgroup_clone_fd()
  * gives -1, for otherwise CLONE_INTO_CGROUP has put it there.
  * @pid: 0 means the calling, single-threaded process itself: for the kernel much the cheaper
- * way, and it works also after entering a user namespace when the cgroup was created (not
- * read) by a parent that could write to it
+ * way, but the process must still be allowed to write to the cgroup's files
  */
 int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct error *err);
 

@@ -12,10 +12,9 @@
 
 /* What belongs to a hierarchy beside its public description. */
 struct cgroup_place {
-        int fd;       /* the directory, or -1 while not open */
-        int tasks_fd; /* v1: "tasks", open for writing, or -1 */
-        bool made;    /* this process made the directory: a failed create removes it */
-        bool kept;    /* in the record, but no directory is made before it is needed (cpuset) */
+        int fd;    /* the directory, or -1 while not open */
+        bool made; /* this process made the directory: a failed create removes it */
+        bool kept; /* in the record, but no directory is made before it is needed (cpuset) */
 };
 
 struct cgroup_driver;
@@ -24,6 +23,7 @@ struct cgroup {
         struct arena *arena;
         const struct cgroup_driver *driver;
         bool rootless;
+        bool found; /* by its path alone: whose processes are in it is not known */
         /* The hierarchies in use come first, those kept for later behind them. */
         struct cgroup_hierarchy hierarchies[CGROUP_HIERARCHY_MAX];
         struct cgroup_place places[CGROUP_HIERARCHY_MAX];
@@ -34,6 +34,8 @@ struct cgroup {
 
 struct cgroup_driver {
         const char *name; /* in state.json */
+        /* Adds the hierarchies that create would use, and makes none of them. */
+        int (*locate)(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err);
         int (*create)(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err);
         /* Sets limits. `fresh`: the cgroup is new, so nothing needs to be undone first. */
         int (*apply)(struct cgroup *cgroup, const struct runtime_resources *resources, bool fresh, struct error *err);
@@ -74,6 +76,9 @@ const char *cgroup_host_path(struct arena *arena, const struct cgroup_mount *mou
 
 /** Adds a hierarchy to the handle. The texts must live as long as it. */
 int cgroup_add_hierarchy(struct cgroup *cgroup, const struct cgroup_hierarchy *hierarchy, bool kept, struct error *err);
+
+/** Takes a hierarchy out of the handle again; those behind it move up. */
+void cgroup_drop_hierarchy(struct cgroup *cgroup, size_t index);
 
 /** Makes the directory of hierarchy `index` with its parents and opens it. 0, or a negative errno. */
 int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err);

@@ -44,6 +44,7 @@ static int systemd_stats(const struct cgroup *cgroup, struct json_writer *writer
 
 const struct cgroup_driver cgroup_systemd_driver = {
         .name = "systemd",
+        .locate = systemd_create,
         .create = systemd_create,
         .apply = systemd_apply,
         .freeze = systemd_freeze,

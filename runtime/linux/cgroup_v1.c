@@ -91,63 +91,64 @@ static int complete_cpuset(struct cgroup *cgroup, size_t index, struct error *er
         return r;
 }
 
-static int add(struct cgroup *cgroup, const struct cgroup_mount *mount, const struct cgroup_request *request, bool kept,
-               struct error *err) {
-        const char *path = cgroup_host_path(cgroup->arena, mount, request);
-        struct cgroup_hierarchy hierarchy = {
-                .name = mount->name,
-                .mount = mount->mount,
-                .directory = arena_printf(cgroup->arena, "%s%s", mount->mount, path),
-                .v2 = mount->v2,
-        };
-        struct error failure = {0};
-        size_t index = cgroup->total;
-        int r = cgroup_add_hierarchy(cgroup, &hierarchy, kept, err);
-
-        if (r < 0 || kept)
-                return r;
-        r = cgroup_make_directory(cgroup, index, &failure);
-        if (r == 0 && cgroup_find_controller(cgroup, "cpuset") == (int) index)
-                r = prepare_cpuset(cgroup, index, &failure);
-        if (r < 0) {
-                bool denied = r == -EACCES || r == -EPERM || r == -EROFS;
-
-                /* The v2 tree of a hybrid host is an extra; a process without rights does without any. */
-                if (!(mount->v2 && r != -EBUSY) && !(cgroup->rootless && denied)) {
-                        *err = failure;
-                        return r;
-                }
-                log_debug("cgroups: going without %s: %s", hierarchy.directory, failure.message);
-                cgroup->total = cgroup->count = index;
-                fd_close_at(&cgroup->places[index].fd);
-                if (mount->v2)
-                        cgroup->unified = -1;
-                return 0;
-        }
-        if (!mount->v2)
-                cgroup->places[index].tasks_fd = openat(cgroup->places[index].fd, "tasks", O_WRONLY | O_CLOEXEC);
-        return 0;
-}
-
 /*
  * Making the host's first cpuset stops all processors to patch the kernel's code,
  * some 2 ms: it is left until something is limited by it.
  */
-static bool keep_for_later(const struct cgroup_mount *mount, const struct cgroup_request *request) {
+static bool keep_for_later(const char *name, const struct cgroup_request *request) {
         const struct runtime_resources *resources = request->resources;
 
-        return str_equal(mount->name, "cpuset") && !request->complete &&
+        return str_equal(name, "cpuset") && !request->complete &&
                !(resources && (resources->cpu.cpus || resources->cpu.mems));
 }
 
-static int v1_create(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err) {
+static int v1_locate(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err) {
         struct cgroup_host host;
         int r = cgroup_host_read(cgroup->arena, &host, err);
 
-        for (int pass = 0; pass < 2; pass++)
-                for (size_t i = 0; r == 0 && i < host.count; i++)
-                        if (keep_for_later(&host.mounts[i], request) == (pass == 1))
-                                r = add(cgroup, &host.mounts[i], request, pass == 1, err);
+        for (int later = 0; later < 2; later++)
+                for (size_t i = 0; r == 0 && i < host.count; i++) {
+                        const struct cgroup_mount *mount = &host.mounts[i];
+                        struct cgroup_hierarchy hierarchy = {
+                                .name = mount->name, .mount = mount->mount, .v2 = mount->v2};
+
+                        if (keep_for_later(mount->name, request) != (later == 1))
+                                continue;
+                        hierarchy.directory = arena_printf(cgroup->arena, "%s%s", mount->mount,
+                                                           cgroup_host_path(cgroup->arena, mount, request));
+                        r = cgroup_add_hierarchy(cgroup, &hierarchy, later == 1, err);
+                }
+        return r;
+}
+
+/* The v2 tree of a hybrid host is an extra; a process without rights does without any hierarchy. */
+static bool can_do_without(const struct cgroup *cgroup, size_t index, int r) {
+        bool denied = r == -EACCES || r == -EPERM || r == -EROFS;
+
+        return (cgroup->hierarchies[index].v2 && r != -EBUSY) || (cgroup->rootless && denied);
+}
+
+static int v1_create(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err) {
+        int r = v1_locate(cgroup, request, err);
+
+        for (size_t i = 0; r == 0 && i < cgroup->count;) {
+                struct error failure = {0};
+
+                r = cgroup_make_directory(cgroup, i, &failure);
+                if (r == 0 && str_equal(cgroup->hierarchies[i].name, "cpuset"))
+                        r = prepare_cpuset(cgroup, i, &failure);
+                if (r == 0) {
+                        i++;
+                        continue;
+                }
+                if (!can_do_without(cgroup, i, r)) {
+                        *err = failure;
+                        return r;
+                }
+                log_debug("cgroups: going without %s: %s", cgroup->hierarchies[i].directory, failure.message);
+                cgroup_drop_hierarchy(cgroup, i);
+                r = 0;
+        }
         return r;
 }
 
@@ -461,6 +462,7 @@ static int v1_frozen(const struct cgroup *cgroup, struct error *err) {
 
 const struct cgroup_driver cgroup_v1_driver = {
         .name = "v1",
+        .locate = v1_locate,
         .create = v1_create,
         .apply = v1_apply,
         .freeze = v1_freeze,

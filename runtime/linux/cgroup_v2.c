@@ -85,22 +85,23 @@ static int fix_type(const struct cgroup *cgroup, struct error *err) {
         return error_hint(err, "choose a linux.cgroupsPath below a cgroup of type domain");
 }
 
-static int v2_create(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err) {
+static int v2_locate(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err) {
+        struct cgroup_hierarchy hierarchy = {.name = "", .v2 = true};
         struct cgroup_host host;
-        struct cgroup_hierarchy hierarchy;
-        struct error failure = {0};
         int r = cgroup_host_read(cgroup->arena, &host, err);
 
         if (r < 0)
                 return r;
-        hierarchy = (struct cgroup_hierarchy){
-                .name = "",
-                .mount = host.mounts[0].mount,
-                .directory = arena_printf(cgroup->arena, "%s%s", host.mounts[0].mount,
-                                          cgroup_host_path(cgroup->arena, &host.mounts[0], request)),
-                .v2 = true,
-        };
-        r = cgroup_add_hierarchy(cgroup, &hierarchy, false, err);
+        hierarchy.mount = host.mounts[0].mount;
+        hierarchy.directory = arena_printf(cgroup->arena, "%s%s", hierarchy.mount,
+                                           cgroup_host_path(cgroup->arena, &host.mounts[0], request));
+        return cgroup_add_hierarchy(cgroup, &hierarchy, false, err);
+}
+
+static int v2_create(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err) {
+        struct error failure = {0};
+        int r = v2_locate(cgroup, request, err);
+
         if (r < 0)
                 return r;
         r = cgroup_make_directory(cgroup, 0, &failure);
@@ -112,8 +113,7 @@ static int v2_create(struct cgroup *cgroup, const struct cgroup_request *request
                 return 0;
         if (cgroup->rootless && (r == -EACCES || r == -EPERM || r == -EROFS)) {
                 log_debug("cgroups: going without: %s", failure.message);
-                cgroup->total = cgroup->count = 0;
-                cgroup->unified = -1;
+                cgroup_drop_hierarchy(cgroup, 0);
                 return 0;
         }
         *err = failure;
@@ -154,6 +154,7 @@ static int v2_frozen(const struct cgroup *cgroup, struct error *err) {
 
 const struct cgroup_driver cgroup_v2_driver = {
         .name = "v2",
+        .locate = v2_locate,
         .create = v2_create,
         .apply = v2_apply,
         .freeze = v2_freeze,
