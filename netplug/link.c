@@ -242,7 +242,27 @@ int link_delete(struct netlink *netlink, const char *name, struct error *err) {
         r = netlink_request(netlink, message);
         if (r < 0 && r != -ENODEV)
                 return error_errno(err, -r, "cannot delete link %s", name);
-        return 0;
+        return r == 0;
+}
+
+struct link_reader {
+        link_handler handler;
+        void *context;
+};
+
+static int read_next_link(struct nlmsghdr *header, void *context) {
+        const struct link_reader *reader = context;
+        struct link_info info = {0};
+
+        (void) read_link(header, &info);
+        return info.index ? reader->handler(&info, reader->context) : 0;
+}
+
+int link_list(struct netlink *netlink, link_handler handler, void *context, struct error *err) {
+        struct link_reader reader = {.handler = handler, .context = context};
+        int r = netlink_query(netlink, link_message(RTM_GETLINK, NLM_F_DUMP, 0, 0, 0), read_next_link, &reader);
+
+        return r < 0 && r != -EINTR ? error_errno(err, -r, "cannot list the links") : 0;
 }
 
 static int address_size(const struct cni_address *address) {

@@ -38,6 +38,10 @@ int link_inside(int netns_fd, int (*function)(void *context, struct error *err),
 /** Finds a link by name. Returns 0, or -ENODEV when there is none. */
 int link_find(struct netlink *netlink, const char *name, struct link_info *out, struct error *err);
 
+/** Called for each link; a negative errno ends the listing. */
+typedef int (*link_handler)(const struct link_info *info, void *context);
+int link_list(struct netlink *netlink, link_handler handler, void *context, struct error *err);
+
 /** Reads "02:42:ac:11:00:02". Returns 0 or -EINVAL. */
 int link_mac_parse(const char *text, uint8_t out[6]);
 
@@ -77,7 +81,7 @@ int link_set_flags(struct netlink *netlink, int index, unsigned int flags, struc
 /** Turns flags off. */
 int link_clear_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err);
 
-/** Deletes a link and, of a pair, its peer. 0 when there is none. */
+/** Deletes a link and, of a pair, its peer. Returns 1, 0 when there is none, or a negative errno. */
 int link_delete(struct netlink *netlink, const char *name, struct error *err);
 
 /**

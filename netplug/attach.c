@@ -1,0 +1,263 @@
+#include "attach.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/path.h"
+#include "../lib/str.h"
+#include "sysctl.h"
+
+bool attach_link_name_is_valid(const char *name) {
+        if (!path_is_name(name) || strlen(name) >= IFNAMSIZ)
+                return false;
+        for (; *name; name++)
+                if (isspace((unsigned char) *name) || *name == ':' || *name == '%' || iscntrl((unsigned char) *name))
+                        return false;
+        return true;
+}
+
+/* FNV-1a, continued: names only have to differ. */
+static uint64_t hash_on(uint64_t hash, const char *text) {
+        do
+                hash = (hash ^ (unsigned char) *text) * 0x100000001b3;
+        while (*text++);
+        return hash ^ hash >> 29;
+}
+
+#define HASH_START 0xcbf29ce484222325
+/* "v", 5 digits for the network, 9 for the attachment: 15, the most a name may have. */
+#define NETWORK_DIGITS 6
+
+void attach_host_link(const char *network, const char *container_id, const char *ifname, char out[IFNAMSIZ]) {
+        uint64_t of_network = hash_on(HASH_START, network);
+        uint64_t of_attachment = hash_on(hash_on(HASH_START, container_id), ifname);
+
+        (void) snprintf(out, IFNAMSIZ, "v%05x%09llx", (unsigned int) (of_network & 0xfffff),
+                        (unsigned long long) (of_attachment & 0xfffffffff));
+}
+
+int attach_requested_mac(struct plugin_call *call, char out[LINK_MAC_SIZE], struct error *err) {
+        const char *mac = plugin_argument(call, "MAC");
+        const struct json *args = NULL, *cni = NULL;
+        uint8_t bytes[6];
+        int r;
+
+        out[0] = '\0';
+        r = json_get_object(call->conf, "args", &args, err);
+        if (r >= 0)
+                r = json_get_object(args, "cni", &cni, err);
+        if (r >= 0)
+                r = json_get_string(cni, "mac", &mac, err);
+        if (r >= 0)
+                r = json_get_string(call->runtime, "mac", &mac, err);
+        if (r < 0 || str_empty(mac))
+                return r;
+        if (link_mac_parse(mac, bytes) < 0)
+                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
+                                   "mac: '%.64s' is not a hardware address such as 02:42:ac:11:00:02", mac);
+        (void) snprintf(out, LINK_MAC_SIZE, "%s", mac);
+        return 0;
+}
+
+void attach_mac(const char *requested, const struct cni_result *result, char out[LINK_MAC_SIZE]) {
+        const struct cni_address *address = NULL;
+        const uint8_t *bytes;
+
+        if (requested[0]) {
+                (void) snprintf(out, LINK_MAC_SIZE, "%s", requested);
+                return;
+        }
+        for (size_t i = 0; i < result->ip_count; i++)
+                if (!address || (address->family == AF_INET6 && result->ips[i].address.family == AF_INET))
+                        address = &result->ips[i].address;
+        if (!address) {
+                link_mac_random(out);
+                return;
+        }
+        bytes = address->bytes + (address->family == AF_INET ? 0 : 12);
+        (void) snprintf(out, LINK_MAC_SIZE, "%s:%02x:%02x:%02x:%02x", address->family == AF_INET ? "0a:58" : "0a:5a",
+                        bytes[0], bytes[1], bytes[2], bytes[3]);
+}
+
+int attach_open(struct plugin_call *call, struct netlink *host, struct netlink *container, struct error *err) {
+        struct link_info there;
+        int r;
+
+        r = link_open(-1, host, err);
+        if (r >= 0)
+                r = link_open(call->netns_fd, container, err);
+        if (r < 0)
+                return r;
+        r = link_find(container, call->ifname, &there, NULL);
+        if (r >= 0) {
+                (void) error_set(err, EEXIST, "CNI_IFNAME: the container has a link %s already", call->ifname);
+                return error_hint(err, "detach it first (CNI_COMMAND=DEL), or use another name");
+        }
+        return 0;
+}
+
+static int enable_ipv6(void *context, struct error *err) {
+        return sysctl_set_link("ipv6", context, "disable_ipv6", "0", err);
+}
+
+int attach_prepare_ipv6(int netns_fd, const char *ifname, const struct cni_result *result, struct error *err) {
+        for (size_t i = 0; i < result->ip_count; i++)
+                if (result->ips[i].address.family == AF_INET6)
+                        return link_inside(netns_fd, enable_ipv6, (void *) ifname, err);
+        return 0;
+}
+
+const struct cni_interface *attach_host_interface(const struct cni_result *result, size_t n) {
+        for (size_t i = 0; i < result->interface_count; i++)
+                if (str_empty(result->interfaces[i].sandbox) && n-- == 0)
+                        return &result->interfaces[i];
+        return NULL;
+}
+
+struct cni_address *attach_addresses(struct plugin_call *call, const struct cni_result *result, size_t *count) {
+        struct cni_address *addresses = arena_alloc(call->arena, result->ip_count + 1, sizeof(*addresses));
+
+        *count = 0;
+        for (size_t i = 0; i < result->ip_count; i++) {
+                const struct cni_ip *ip = &result->ips[i];
+
+                if (ip->interface < 0 || !str_empty(result->interfaces[ip->interface].sandbox))
+                        addresses[(*count)++] = ip->address;
+        }
+        return addresses;
+}
+
+struct nft_owner attach_owner(const struct plugin_call *call) {
+        if (call->command == PLUGIN_GC)
+                return (struct nft_owner){
+                        .network = call->network, .valid = call->valid, .valid_count = call->valid_count};
+        return (struct nft_owner){
+                .network = call->network, .container_id = call->container_id, .ifname = call->ifname};
+}
+
+/* The addresses are those of the result of IPAM, whose interfaces are not listed yet. */
+int attach_masquerade(struct plugin_call *call, const struct cni_result *result, struct error *err) {
+        struct cni_address *addresses = arena_alloc(call->arena, result->ip_count + 1, sizeof(*addresses));
+        const struct nft_owner owner = attach_owner(call);
+
+        for (size_t i = 0; i < result->ip_count; i++)
+                addresses[i] = result->ips[i].address;
+        return result->ip_count ? nft_masquerade_add(&owner, addresses, result->ip_count, err) : 0;
+}
+
+int attach_unmasquerade(struct plugin_call *call, struct error *err) {
+        const struct nft_owner owner = attach_owner(call);
+
+        return nft_release(&owner, NFT_PART_MASQUERADE, NULL, err);
+}
+
+int attach_check_masquerade(struct plugin_call *call, struct error *err) {
+        const struct nft_owner owner = attach_owner(call);
+        size_t count;
+        const struct cni_address *addresses = attach_addresses(call, &call->previous, &count);
+
+        return nft_masquerade_check(&owner, addresses, count, err);
+}
+
+/* The interface of prevResult that the call is about, and what the result says of it alone. */
+static int own_part(struct plugin_call *call, const struct cni_interface **out, struct cni_result *part,
+                    struct error *err) {
+        const struct cni_result *all = &call->previous;
+        int index = -1;
+
+        for (size_t i = 0; i < all->interface_count; i++)
+                if (str_equal(all->interfaces[i].name, call->ifname) && !str_empty(all->interfaces[i].sandbox))
+                        index = (int) i;
+        if (index < 0)
+                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
+                                   "prevResult: has no interface %s in the container", call->ifname);
+        *out = &all->interfaces[index];
+        *part = (struct cni_result){.routes = all->routes, .route_count = all->route_count};
+        for (size_t i = 0; i < all->ip_count; i++)
+                if (all->ips[i].interface == index)
+                        *cni_result_add_ip(part, call->arena) = all->ips[i];
+        return 0;
+}
+
+int attach_check_container(struct plugin_call *call, struct error *err) {
+        _cleanup_netlink_ struct netlink container = NETLINK_CLOSED;
+        const struct cni_interface *interface = NULL;
+        struct cni_result part;
+        struct link_info info;
+        int r;
+
+        r = own_part(call, &interface, &part, err);
+        if (r >= 0)
+                r = link_open(call->netns_fd, &container, err);
+        if (r >= 0)
+                r = link_find(&container, call->ifname, &info, err);
+        if (r < 0)
+                return r;
+        if (!str_empty(interface->sandbox) && !str_equal(interface->sandbox, call->netns))
+                return error_set(err, ENOENT, "prevResult: %s is in %s, not in CNI_NETNS (%s)", call->ifname,
+                                 interface->sandbox, call->netns);
+        if (!str_empty(interface->mac) && strcasecmp(interface->mac, info.mac) != 0)
+                return error_set(err, ENOENT, "link %s has hardware address %s, but %s was given to it", call->ifname,
+                                 info.mac, interface->mac);
+        return link_check(&container, info.index, &part, err);
+}
+
+int attach_remove_link(struct plugin_call *call, struct error *err) {
+        _cleanup_netlink_ struct netlink netlink = NETLINK_CLOSED;
+        char name[IFNAMSIZ];
+        int r;
+
+        attach_host_link(call->network, call->container_id, call->ifname, name);
+        r = link_open(-1, &netlink, err);
+        if (r >= 0)
+                r = link_delete(&netlink, name, err);
+        if (r != 0 || call->netns_fd < 0)
+                return r < 0 ? r : 0;
+        /* Made by another program, or the host's end was renamed. */
+        netlink_close(&netlink);
+        r = link_open(call->netns_fd, &netlink, err);
+        if (r >= 0)
+                r = link_delete(&netlink, call->ifname, err);
+        return r < 0 ? r : 0;
+}
+
+struct link_collection {
+        const struct plugin_call *call;
+        struct str_list stale;
+};
+
+static int collect_link(const struct link_info *info, void *context) {
+        struct link_collection *collection = context;
+        const struct plugin_call *call = collection->call;
+        char name[IFNAMSIZ];
+
+        attach_host_link(call->network, "", "", name);
+        if (!str_equal(info->kind, "veth") || strlen(info->name) != strlen(name) ||
+            strncmp(info->name, name, NETWORK_DIGITS) != 0)
+                return 0;
+        for (size_t i = 0; i < call->valid_count; i++) {
+                attach_host_link(call->network, call->valid[i].container_id, call->valid[i].ifname, name);
+                if (str_equal(info->name, name))
+                        return 0;
+        }
+        str_list_add(&collection->stale, info->name);
+        return 0;
+}
+
+int attach_collect_links(struct plugin_call *call, struct error *err) {
+        struct link_collection collection = {.call = call};
+        _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
+        int r;
+
+        r = link_open(-1, &host, err);
+        if (r >= 0)
+                r = link_list(&host, collect_link, &collection, err);
+        for (size_t i = 0; r >= 0 && i < collection.stale.count; i++)
+                r = link_delete(&host, collection.stale.items[i], err);
+        str_list_free(&collection.stale);
+        return r < 0 ? r : 0;
+}

@@ -1,0 +1,66 @@
+/*
+ * lease.h: addresses that are taken, one file an address below
+ * DATADIR/NETWORK, as the reference host-local plugin keeps them: the file is
+ * named after the address and holds "CONTAINERID\r\nIFNAME". A lease appears
+ * with its content in one step, so that a crash leaves a whole one or none.
+ *
+ * .owners/CONTAINERID:IFNAME is a link whose text lists the owner's addresses.
+ * It only saves reading every lease; where it is missing they are all read.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../lib/error.h"
+#include "../lib/str.h"
+#include "../spec/cni.h"
+
+struct lease_store {
+        int dir_fd; /* -1: there is no such directory */
+        int lock_fd;
+        char *path;
+};
+
+struct lease_owner {
+        const char *container_id;
+        const char *ifname;
+};
+
+/**
+ * Opens and locks the leases of a network.
+ * @make: make the directory where it is missing; else dir_fd stays -1
+ */
+int lease_open(const char *data_dir, const char *network, bool make, struct lease_store *out, struct error *err);
+void lease_close(struct lease_store *store);
+
+#define _cleanup_lease_store_ _cleanup_(lease_close)
+#define LEASE_STORE_CLOSED {.dir_fd = -1, .lock_fd = -1}
+
+/** Takes an address. Returns 1, 0 when it is taken already, or a negative errno. */
+int lease_take(struct lease_store *store, const struct cni_address *address, const struct lease_owner *owner,
+               struct error *err);
+
+/** Gives one address back. 0 when there is no lease. */
+int lease_give_back(struct lease_store *store, const struct cni_address *address, struct error *err);
+
+/** Notes which addresses an owner has, for lease_of_owner(). */
+int lease_note_owner(struct lease_store *store, const struct lease_owner *owner, const struct str_list *addresses,
+                     struct error *err);
+
+/** The addresses of an owner, as text, from the note, or with `search` from all leases where there is none. */
+int lease_of_owner(struct lease_store *store, const struct lease_owner *owner, bool search, struct str_list *out,
+                   struct error *err);
+
+/** Gives back all addresses of an owner. */
+int lease_release(struct lease_store *store, const struct lease_owner *owner, struct error *err);
+
+/** Gives back every lease whose owner is not in the list; files that hold no lease are reported and stay. */
+int lease_collect(struct lease_store *store, const struct cni_attachment *valid, size_t count, struct error *err);
+
+/** Who holds an address: 1 and the owner's text ("CONTAINERID IFNAME"), 0: nobody; -EBADMSG: the file is no lease. */
+int lease_holder(struct lease_store *store, const char *address, char holder[512], struct error *err);
+
+/** The address given out last from a set of ranges (family 0: none). */
+void lease_last(struct lease_store *store, size_t set, struct cni_address *out);
+void lease_set_last(struct lease_store *store, size_t set, const struct cni_address *address);

@@ -1,0 +1,58 @@
+#include "plugin.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/str.h"
+
+const struct plugin *const plugins[] = {&plugin_bridge,   &plugin_host_local, &plugin_portmap,
+                                        &plugin_firewall, &plugin_loopback,   NULL};
+
+const struct plugin *plugin_find(const char *type) {
+        for (size_t i = 0; plugins[i]; i++)
+                if (str_equal(plugins[i]->type, type))
+                        return plugins[i];
+        return NULL;
+}
+
+const char *plugin_argument(const struct plugin_call *call, const char *key) {
+        size_t size = strlen(key);
+
+        for (const char *item = call->arguments; *item;) {
+                size_t length = strcspn(item, ";");
+
+                if (length > size && strncmp(item, key, size) == 0 && item[size] == '=')
+                        return arena_strndup(call->arena, item + size + 1, length - size - 1);
+                item += length + (item[length] == ';');
+        }
+        return NULL;
+}
+
+/* Whether a member asks for something: false, 0, "", empty lists and null do not. */
+static bool is_set(const struct json *member) {
+        if (!member)
+                return false;
+        switch (member->type) {
+        case JSON_BOOL:
+                return member->boolean;
+        case JSON_NUMBER:
+                return strcmp(member->text, "0") != 0;
+        case JSON_STRING:
+                return member->text[0] != '\0';
+        case JSON_OBJECT:
+        case JSON_ARRAY:
+                return member->count > 0;
+        case JSON_NULL:
+                break;
+        }
+        return false;
+}
+
+int plugin_refuse(struct plugin_call *call, const char *const *members, struct error *err) {
+        for (; *members; members++)
+                if (is_set(json_get(call->conf, *members)))
+                        return plugin_fail(call, CNI_CODE_UNSUPPORTED_FIELD, err, ENOTSUP,
+                                           "%s: not supported in this build", *members);
+        return 0;
+}
