@@ -1,0 +1,260 @@
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../lib/cleanup.h"
+#include "../../lib/path.h"
+#include "../../lib/str.h"
+#include "../../runtime/linux/seccomp.h"
+
+/* A number that no kernel will give to a system call soon. */
+#define FUTURE_CALL 9000
+
+static const struct runtime_seccomp *parse(struct arena *arena, const char *text) {
+        _cleanup_free_ char *document = str_format("{\"ociVersion\":\"1.0.0\",\"linux\":{\"seccomp\":%s}}", text);
+        struct runtime_config *config = arena_alloc(arena, 1, sizeof(*config));
+        const struct json *root = NULL;
+        struct error err = {0};
+
+        if (json_parse(arena, document, strlen(document), NULL, &root, &err) < 0 ||
+            runtime_config_parse(arena, root, config, &err) < 0)
+                fail_msg("%s", err.message);
+        return config->linux_.seccomp;
+}
+
+static void assert_refused(const char *text, const char *message) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct seccomp_program program;
+        struct error err = {0};
+
+        assert_true(seccomp_compile(parse(arena, text), -1, &program, &err) < 0);
+        if (!strstr(err.message, message))
+                fail_msg("\"%s\" does not hold \"%s\"", err.message, message);
+}
+
+/*
+ * The result of system calls under a filter, made in a child: 0, or the errno.
+ * Results are passed as exit statuses, so the filter must let exit_group pass.
+ */
+static int call_under(const char *text, long number, unsigned long argument) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct seccomp_program program;
+        struct error err = {0};
+        int status = 0;
+        pid_t pid;
+
+        if (seccomp_compile(parse(arena, text), -1, &program, &err) < 0)
+                fail_msg("%s", err.message);
+        pid = fork();
+        if (pid == 0) {
+                if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || seccomp_program_load(&program, NULL) < 0)
+                        _exit(255);
+                _exit(syscall(number, argument, 0, 0, 0) < 0 ? errno : 0);
+        }
+        seccomp_program_free(&program);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+#define DENY "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":"
+
+static void denies_by_name_and_leaves_the_rest(void **state) {
+        static const char text[] = DENY "[{\"names\":[\"getpid\",\"no_such_call\"],\"action\":\"SCMP_ACT_ERRNO\"}]}";
+
+        (void) state;
+        assert_int_equal(call_under(text, SYS_getpid, 0), EPERM);
+        assert_int_equal(call_under(text, SYS_getppid, 0), 0);
+}
+
+static void returns_the_errno_that_was_asked_for(void **state) {
+        (void) state;
+        assert_int_equal(call_under(DENY "[{\"names\":[\"getpid\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":95}]}",
+                                    SYS_getpid, 0),
+                         95);
+}
+
+static void kills_where_told_to(void **state) {
+        (void) state;
+        assert_int_equal(
+                call_under(DENY "[{\"names\":[\"getpid\"],\"action\":\"SCMP_ACT_KILL_PROCESS\"}]}", SYS_getpid, 0),
+                -SIGSYS);
+}
+
+static void compares_arguments(void **state) {
+        static const char text[] = DENY "[{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":["
+                                        "{\"index\":0,\"value\":8,\"op\":\"SCMP_CMP_EQ\"}]}]}";
+
+        (void) state;
+        assert_int_equal(call_under(text, SYS_personality, 8), EPERM);
+        assert_int_equal(call_under(text, SYS_personality, 0xffffffff), 0);
+}
+
+static void takes_conditions_on_one_argument_as_alternatives(void **state) {
+        static const char text[] = DENY "[{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":["
+                                        "{\"index\":0,\"value\":8,\"op\":\"SCMP_CMP_EQ\"},"
+                                        "{\"index\":0,\"value\":16,\"op\":\"SCMP_CMP_EQ\"}]}]}";
+
+        (void) state;
+        assert_int_equal(call_under(text, SYS_personality, 8), EPERM);
+        assert_int_equal(call_under(text, SYS_personality, 16), EPERM);
+        assert_int_equal(call_under(text, SYS_personality, 0xffffffff), 0);
+}
+
+static void compares_masked_arguments(void **state) {
+        static const char text[] = DENY "[{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":["
+                                        "{\"index\":0,\"value\":255,\"valueTwo\":8,\"op\":\"SCMP_CMP_MASKED_EQ\"}]}]}";
+
+        (void) state;
+        assert_int_equal(call_under(text, SYS_personality, 0x108), EPERM);
+        assert_int_equal(call_under(text, SYS_personality, 0xffffffff), 0);
+}
+
+static void answers_calls_newer_than_the_profile_with_enosys(void **state) {
+        static const char allow[] =
+                "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86_64\",\"SCMP_ARCH_X86\","
+                "\"SCMP_ARCH_X32\"],\"syscalls\":[{\"names\":[\"exit_group\",\"faccessat2\"],"
+                "\"action\":\"SCMP_ACT_ALLOW\"}]}";
+
+        (void) state;
+        assert_int_equal(call_under(allow, FUTURE_CALL, 0), ENOSYS);
+        assert_int_equal(call_under(allow, SYS_getpid, 0), EPERM);
+}
+
+static void ignores_rules_that_repeat_the_default(void **state) {
+        (void) state;
+        assert_int_equal(call_under(DENY "[{\"names\":[\"getpid\"],\"action\":\"SCMP_ACT_ALLOW\"}]}", SYS_getpid, 0),
+                         0);
+}
+
+static void names_what_it_does_not_know(void **state) {
+        (void) state;
+        assert_refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_Z80\"]}", "SCMP_ARCH_Z80");
+        assert_refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"SECCOMP_FILTER_FLAG_X\"]}",
+                       "SECCOMP_FILTER_FLAG_X");
+}
+
+/* ---- The cache ---- */
+
+struct cache {
+        char path[64];
+        int fd;
+};
+
+static void cache_open(struct cache *cache) {
+        (void) snprintf(cache->path, sizeof(cache->path), "/tmp/myrun-unit-XXXXXX");
+        assert_non_null(mkdtemp(cache->path));
+        cache->fd = open(cache->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(cache->fd >= 0);
+}
+
+static void cache_close(struct cache *cache) {
+        fd_close(cache->fd);
+        assert_int_equal(path_remove_tree(AT_FDCWD, cache->path, NULL), 0);
+}
+
+/* Compiles with the cache; returns the program's size and the number of files kept then. */
+static size_t compile_cached(const struct cache *cache, const char *text, size_t *files) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_free_ char *path = str_format("%s/.seccomp", cache->path);
+        _cleanup_dir_ DIR *dir = NULL;
+        struct seccomp_program program;
+        struct error err = {0};
+        size_t size;
+
+        if (seccomp_compile(parse(arena, text), cache->fd, &program, &err) < 0)
+                fail_msg("%s", err.message);
+        size = program.size;
+        seccomp_program_free(&program);
+        dir = opendir(path);
+        assert_non_null(dir);
+        *files = 0;
+        for (const struct dirent *entry; (entry = readdir(dir));)
+                *files += entry->d_name[0] != '.';
+        return size;
+}
+
+static void keeps_one_program_a_profile(void **state) {
+        static const char one[] = DENY "[{\"names\":[\"getpid\"],\"action\":\"SCMP_ACT_ERRNO\"}]}";
+        static const char other[] = DENY "[{\"names\":[\"getpid\",\"getppid\"],\"action\":\"SCMP_ACT_ERRNO\"}]}";
+        struct cache cache;
+        size_t first, files = 0;
+
+        (void) state;
+        cache_open(&cache);
+        first = compile_cached(&cache, one, &files);
+        assert_int_equal(files, 1);
+        assert_int_equal(compile_cached(&cache, one, &files), first);
+        assert_int_equal(files, 1);
+        assert_int_not_equal(compile_cached(&cache, other, &files), first);
+        assert_int_equal(files, 2);
+        cache_close(&cache);
+}
+
+/* Changes the one file kept: its first byte, its length or its mode. */
+static void spoil(const struct cache *cache, int how) {
+        _cleanup_free_ char *path = str_format("%s/.seccomp", cache->path);
+        _cleanup_dir_ DIR *dir = opendir(path);
+
+        assert_non_null(dir);
+        for (const struct dirent *entry; (entry = readdir(dir));) {
+                _cleanup_fd_ int fd = -1;
+
+                if (entry->d_name[0] == '.')
+                        continue;
+                fd = openat(dirfd(dir), entry->d_name, O_RDWR | O_CLOEXEC);
+                assert_true(fd >= 0);
+                if (how == 0)
+                        assert_int_equal(write(fd, "x", 1), 1);
+                else if (how == 1)
+                        assert_int_equal(ftruncate(fd, 100), 0);
+                else
+                        assert_int_equal(fchmod(fd, 0666), 0);
+        }
+}
+
+static void does_not_trust_a_file_that_was_tampered_with(void **state) {
+        static const char text[] = DENY "[{\"names\":[\"getpid\"],\"action\":\"SCMP_ACT_ERRNO\"}]}";
+
+        (void) state;
+        for (int how = 0; how < 3; how++) {
+                struct cache cache;
+                size_t size, files = 0;
+
+                cache_open(&cache);
+                size = compile_cached(&cache, text, &files);
+                spoil(&cache, how);
+                assert_int_equal(compile_cached(&cache, text, &files), size);
+                /* And it is good again. */
+                assert_int_equal(compile_cached(&cache, text, &files), size);
+                assert_int_equal(files, 1);
+                cache_close(&cache);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(denies_by_name_and_leaves_the_rest),
+                cmocka_unit_test(returns_the_errno_that_was_asked_for),
+                cmocka_unit_test(kills_where_told_to),
+                cmocka_unit_test(compares_arguments),
+                cmocka_unit_test(takes_conditions_on_one_argument_as_alternatives),
+                cmocka_unit_test(compares_masked_arguments),
+                cmocka_unit_test(answers_calls_newer_than_the_profile_with_enosys),
+                cmocka_unit_test(ignores_rules_that_repeat_the_default),
+                cmocka_unit_test(names_what_it_does_not_know),
+                cmocka_unit_test(keeps_one_program_a_profile),
+                cmocka_unit_test(does_not_trust_a_file_that_was_tampered_with),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
