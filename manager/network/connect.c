@@ -95,7 +95,7 @@ struct journal {
         const struct port_list *ports;
         struct attachment {
                 const struct network *network;
-                char interface[16];
+                char interface[24];
                 const struct json *args;
                 const char *cni_args;
                 const struct json *result;
