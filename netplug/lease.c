@@ -309,7 +309,8 @@ void lease_set_last(struct lease_store *store, size_t set, const struct cni_addr
         _cleanup_fd_ int fd = -1;
 
         last_name(set, name);
+        (void) cni_address_text(address, text);
         fd = openat(store->dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd >= 0)
-                (void) fd_write_all(fd, cni_address_text(address, text), strlen(text));
+                (void) fd_write_all(fd, text, strlen(text));
 }

@@ -153,7 +153,8 @@ int link_bridge_add(struct netlink *netlink, const struct link_bridge *bridge, s
 
 /* The peer's own link message within the pair's. */
 static void put_peer(struct nl_msg *message, const struct link_veth *veth) {
-        const struct ifinfomsg head = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+        /* It cannot be up before it has its other end: link_configure() sets it up. */
+        const struct ifinfomsg head = {.ifi_family = AF_UNSPEC};
         struct nlattr *data = nla_nest_start(message, IFLA_INFO_DATA);
         struct nlattr *peer = nla_nest_start(message, VETH_INFO_PEER);
 
@@ -350,23 +351,24 @@ int link_configure(struct netlink *netlink, int index, const struct cni_result *
         char text[CNI_ADDRESS_SIZE];
         int r;
 
+        netlink_batch_add(&batch, link_message(RTM_NEWLINK, 0, index, IFF_UP, IFF_UP));
         for (size_t i = 0; i < result->ip_count; i++)
                 netlink_batch_add(&batch, address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index,
                                                           &result->ips[i].address));
         for (size_t i = 0; i < result->route_count; i++)
                 netlink_batch_add(&batch, route_message(index, result, &result->routes[i]));
-        if (batch.count == 0)
-                return 0;
         r = netlink_batch_send(netlink, &batch, batch.count - 1, &failure);
         if (r >= 0)
                 return 0;
-        if (failure.index < result->ip_count)
+        if (failure.index == 0)
+                (void) error_errno(err, -r, "cannot set the container's link up");
+        else if (failure.index <= result->ip_count)
                 (void) error_errno(err, -r, "cannot add address %s",
-                                   cni_address_cidr(&result->ips[failure.index].address, text));
+                                   cni_address_cidr(&result->ips[failure.index - 1].address, text));
         else
                 (void) error_errno(
                         err, -r, "cannot add the route to %s",
-                        cni_address_cidr(&result->routes[failure.index - result->ip_count].destination, text));
+                        cni_address_cidr(&result->routes[failure.index - 1 - result->ip_count].destination, text));
         if (failure.text[0])
                 (void) error_hint(err, "%s", failure.text);
         return r;

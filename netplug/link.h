@@ -71,7 +71,7 @@ struct link_veth {
 };
 
 /**
- * Makes a pair of virtual links, both up, the peer in the other namespace from the start.
+ * Makes a pair of virtual links, the end here up, the peer in the other namespace from the start.
  * -EEXIST when one of the names is taken.
  */
 int link_veth_add(struct netlink *netlink, const struct link_veth *veth, struct error *err);
@@ -85,7 +85,7 @@ int link_clear_flags(struct netlink *netlink, int index, unsigned int flags, str
 int link_delete(struct netlink *netlink, const char *name, struct error *err);
 
 /**
- * Puts addresses and routes on a link, in one batch. IPv6 addresses are usable
+ * Sets a link up and puts addresses and routes on it, in one batch. IPv6 addresses are usable
  * at once (no duplicate address detection: the IPAM plugin sees to that).
  * Routes without a gateway go by the gateway of the first address of their
  * family, or else directly on the link.

@@ -181,6 +181,16 @@ int nft_inspect(nft_stage stage, void *context, struct error *err) {
 
 /* --- the table --------------------------------------------------------------------------------------------------- */
 
+/* Tells nft(8) that names of links are not numbers, without which it cannot list a set of them. */
+static void put_byte_order(struct nl_msg *message) {
+        /* type NFTNL_UDATA_SET_KEYBYTEORDER, length, host order as a number in host order */
+        unsigned char data[6] = {0, 4};
+        const uint32_t host_order = 1;
+
+        memcpy(data + 2, &host_order, sizeof(host_order));
+        (void) nla_put(message, NFTA_SET_USERDATA, sizeof(data), data);
+}
+
 static void stage_set(struct nft_session *session, enum nft_set set) {
         struct nl_msg *message = nft_message(NFT_MSG_NEWSET, NLM_F_CREATE, NFPROTO_INET, 512);
         const struct set_row *row = &sets[set];
@@ -193,6 +203,8 @@ static void stage_set(struct nft_session *session, enum nft_set set) {
         type = fields_type(row->key, &size);
         nft_put_u32(message, NFTA_SET_KEY_TYPE, type);
         nft_put_u32(message, NFTA_SET_KEY_LEN, size);
+        if (row->key[0] == TYPE_IFNAME && !row->key[1])
+                put_byte_order(message);
         if (row->verdicts) {
                 nft_put_u32(message, NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT);
         } else if (row->data[0]) {
@@ -312,6 +324,21 @@ static void stage_publish_hook(struct nft_session *session, const char *chain) {
         rule_end(session, &rule);
 }
 
+/*
+ * There is no route_localnet for IPv6: a container could never answer ::1. Left
+ * alone, a connection to it is refused at once, and callers go on to 127.0.0.1.
+ */
+static void stage_skip_loopback6(struct nft_session *session) {
+        const struct family *family = &families[1];
+        struct rule rule = rule_begin("published");
+
+        match_family(rule.message, family);
+        load_destination(rule.message, family, NFT_REGISTER(0));
+        nft_compare(rule.message, NFT_CMP_EQ, NFT_REGISTER(0), family->loopback, family->size);
+        nft_verdict(rule.message, NFT_RETURN, NULL);
+        rule_end(session, &rule);
+}
+
 static void stage_dnat(struct nft_session *session, const struct family *family, bool at_address) {
         uint32_t words = family->size / 4, next = 0;
         struct rule rule = rule_begin("published");
@@ -392,6 +419,7 @@ static void stage_rules(struct nft_session *session) {
         stage_isolation(session);
         stage_publish_hook(session, "prerouting");
         stage_publish_hook(session, "output");
+        stage_skip_loopback6(session);
         for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
                 stage_dnat(session, &families[i], true);
                 stage_dnat(session, &families[i], false);
@@ -475,11 +503,13 @@ int nft_stage_masquerade_chain(struct nft_session *session, const struct cni_add
         if (r <= 0)
                 return r;
         rule = rule_begin(name);
+        match_family(rule.message, family);
         load_destination(rule.message, family, NFT_REGISTER(0));
         match_network(rule.message, family, network);
         nft_verdict(rule.message, NFT_RETURN, NULL);
         rule_end(session, &rule);
         rule = rule_begin(name);
+        match_family(rule.message, family);
         nft_payload(rule.message, NFT_PAYLOAD_NETWORK_HEADER, family->destination, 1, NFT_REGISTER(0));
         nft_mask(rule.message, NFT_REGISTER(0), &family->multicast_mask, 1);
         nft_compare(rule.message, NFT_CMP_EQ, NFT_REGISTER(0), &family->multicast, 1);
@@ -502,11 +532,13 @@ int nft_stage_return_chain(struct nft_session *session, const struct cni_address
                 return r;
         /* A neighbour would answer directly, past the translation: it has to answer the host. */
         rule = rule_begin(name);
+        match_family(rule.message, family);
         load_source(rule.message, family, NFT_REGISTER(0));
         match_network(rule.message, family, network);
         nft_masquerade_verdict(rule.message);
         rule_end(session, &rule);
         rule = rule_begin(name);
+        match_family(rule.message, family);
         load_source(rule.message, family, NFT_REGISTER(0));
         nft_mask(rule.message, NFT_REGISTER(0), family->mask, family->size);
         nft_compare(rule.message, NFT_CMP_EQ, NFT_REGISTER(0), family->loopback, family->size);
