@@ -474,6 +474,9 @@ static int read_hierarchy(struct cgroup *cgroup, const struct json *value, struc
         hierarchy.mount = arena_strdup(cgroup->arena, mount);
         hierarchy.directory = arena_strdup(cgroup->arena, directory);
         hierarchy.v2 = name[0] == '\0';
+        /* An update may have made it since. */
+        if (kept && access(directory, F_OK) == 0)
+                kept = false;
         return cgroup_add_hierarchy(cgroup, &hierarchy, kept, err);
 }
 
