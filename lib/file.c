@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -23,7 +24,7 @@ int file_read(int dir_fd, const char *path, size_t max, char **out, size_t *size
         return r < 0 ? error_errno(err, -r, "%s", path) : 0;
 }
 
-static int write_staged(int dir_fd, const char *staged, const void *data, size_t size, mode_t mode) {
+static int write_staged(int dir_fd, const char *staged, const void *data, size_t size, mode_t mode, bool durable) {
         _cleanup_fd_ int fd = openat(dir_fd, staged, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
         int r;
 
@@ -33,19 +34,20 @@ static int write_staged(int dir_fd, const char *staged, const void *data, size_t
         if (r < 0)
                 return r;
         /* The mode asked for, whatever the umask. */
-        if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
+        if (fchmod(fd, mode) < 0 || (durable && fsync(fd) < 0))
                 return -errno;
         return 0;
 }
 
-int file_write_atomic(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, struct error *err) {
+static int replace(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, bool durable,
+                   struct error *err) {
         /* The pid keeps concurrent writers apart; a leftover of a crashed process with our pid goes first. */
         _cleanup_free_ char *staged = str_format("%s.%d.tmp", path, (int) getpid());
-        int r = write_staged(dir_fd, staged, data, size, mode);
+        int r = write_staged(dir_fd, staged, data, size, mode, durable);
 
         if (r == -EEXIST) {
                 (void) unlinkat(dir_fd, staged, 0);
-                r = write_staged(dir_fd, staged, data, size, mode);
+                r = write_staged(dir_fd, staged, data, size, mode, durable);
         }
         if (r == 0 && renameat(dir_fd, staged, dir_fd, path) < 0)
                 r = -errno;
@@ -54,6 +56,14 @@ int file_write_atomic(int dir_fd, const char *path, const void *data, size_t siz
                 return error_errno(err, -r, "%s", path);
         }
         return 0;
+}
+
+int file_write_atomic(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, struct error *err) {
+        return replace(dir_fd, path, data, size, mode, true, err);
+}
+
+int file_write_volatile(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, struct error *err) {
+        return replace(dir_fd, path, data, size, mode, false, err);
 }
 
 int file_write_existing(int dir_fd, const char *path, const char *data, struct error *err) {

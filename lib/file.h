@@ -24,6 +24,9 @@ int file_read(int dir_fd, const char *path, size_t max, char **out, size_t *size
  */
 int file_write_atomic(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, struct error *err);
 
+/** As file_write_atomic(), but without waiting for the disk: for what a reboot makes worthless anyway. */
+int file_write_volatile(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, struct error *err);
+
 /** Writes to a file that exists already, in one write(2): /proc, /sys and cgroup files. */
 int file_write_existing(int dir_fd, const char *path, const char *data, struct error *err);
 

@@ -32,7 +32,8 @@ static const struct option_row global_rows[] = {
         {"root", 0, NULL, OPTION_STRING, AT(root), "DIR", "where images, containers, networks and volumes are kept"},
         {"run-root", 0, "runroot", OPTION_STRING, AT(run_root), "DIR", "where the state of what runs is kept"},
         {"runtime", 0, NULL, OPTION_STRING, AT(runtime), "PATH", "OCI runtime to use (myrun beside this program)"},
-        {"network-dir", 0, "cni-path", OPTION_STRING, AT(network_dir), "DIR[:DIR…]", "where CNI plugins are looked for"},
+        {"network-dir", 0, "cni-path", OPTION_STRING, AT(network_dir), "DIR[:DIR…]",
+         "where CNI plugins are looked for"},
         {"debug", 'D', NULL, OPTION_FLAG, AT(debug), NULL, "tell what is done on standard error"},
         {"version", 0, NULL, OPTION_FLAG, AT(version), NULL, "print the version"},
         {NULL, 0, NULL, OPTION_FLAG, 0, NULL, NULL},
@@ -43,12 +44,12 @@ static const struct option_row global_rows[] = {
 
 static const struct command commands[] = {
         {"attach", NULL, "CONTAINER", "Join the terminal to a running container", NULL, 1, 1, true, cli_attach},
-        {"commit", NULL, "[OPTIONS] CONTAINER [REFERENCE]", "Make an image of a container's changes", cli_commit_options,
-         1, 2, true, cli_commit},
+        {"commit", NULL, "[OPTIONS] CONTAINER [REFERENCE]", "Make an image of a container's changes",
+         cli_commit_options, 1, 2, true, cli_commit},
         {"create", NULL, RUN_ARGUMENTS, "Make a container without starting it", container_option_rows, 1, -1, false,
          cli_create},
-        {"exec", NULL, "[OPTIONS] CONTAINER COMMAND [ARG...]", "Run a command in a running container", cli_exec_options, 2,
-         -1, false, cli_exec},
+        {"exec", NULL, "[OPTIONS] CONTAINER COMMAND [ARG...]", "Run a command in a running container", cli_exec_options,
+         2, -1, false, cli_exec},
         {"inspect", NULL, "[OPTIONS] NAME [NAME...]", "Show all about containers, images, networks or volumes",
          cli_inspect_options, 1, -1, true, cli_inspect},
         {"kill", NULL, "[OPTIONS] " CONTAINERS, "Send containers a signal", cli_kill_options, 1, -1, true, cli_kill},
@@ -67,9 +68,9 @@ static const struct command commands[] = {
         {"top", NULL, "CONTAINER", "List the processes of a container", NULL, 1, -1, false, cli_top},
         {"unpause", NULL, CONTAINERS, "Thaw the processes of containers", NULL, 1, -1, true, cli_unpause},
         {"volume", NULL, "COMMAND", "Manage volumes", NULL, 0, -1, false, cli_volume},
-        {"wait", NULL, CONTAINERS, "Wait until containers end, and print their exit codes", NULL, 1, -1, true, cli_wait},
-        IMAGE_COMMAND_ROWS
-        {NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL},
+        {"wait", NULL, CONTAINERS, "Wait until containers end, and print their exit codes", NULL, 1, -1, true,
+         cli_wait},
+        IMAGE_COMMAND_ROWS{NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL},
 };
 
 /* The directory this program lies in. */

@@ -19,7 +19,8 @@ struct commit_options {
 
 const struct option_row cli_commit_options[] = {
         {"author", 'a', NULL, OPTION_STRING, AT(author), "NAME", "who made it"},
-        {"change", 'c', NULL, OPTION_LIST, AT(change), "INSTRUCTION", "Dockerfile instruction to apply: CMD, ENV, EXPOSE, …"},
+        {"change", 'c', NULL, OPTION_LIST, AT(change), "INSTRUCTION",
+         "Dockerfile instruction to apply: CMD, ENV, EXPOSE, …"},
         {"message", 'm', NULL, OPTION_STRING, AT(message), "TEXT", "what changed"},
         {"pause", 'p', NULL, OPTION_FLAG, AT(pause), NULL, "freeze the container meanwhile (true)"},
         {NULL, 0, NULL, OPTION_FLAG, 0, NULL, NULL},

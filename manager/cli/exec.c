@@ -84,7 +84,8 @@ static int prepare(struct cli *cli, struct container *container, struct exec_opt
 
         (void) cli;
         if (container->state.status == STATUS_PAUSED)
-                return error_set(err, EINVAL, "Container %s is paused, unpause the container before exec", container->name);
+                return error_set(err, EINVAL, "Container %s is paused, unpause the container before exec",
+                                 container->name);
         if (!container_is_running(container))
                 return error_set(err, EINVAL, "container %s is not running", container->name);
         if (options->tty && options->interactive && !options->detach && !isatty(0))
@@ -139,8 +140,10 @@ static int run(const struct cli *cli, const struct container *container, const s
         if (status < 0)
                 return error_errno(err, -status, "exec");
         /* A process that ran leaves no error in the runtime's log, whatever its exit status. */
-        if (status != 0 && oci_error(files->log, "exec", status, &reason) < 0 && !str_starts_with(reason.message, "the runtime's")) {
-                log_error(&reason);
+        if (status != 0 && oci_error(files->log, "exec", status, &reason) < 0 &&
+            !str_starts_with(reason.message, "the runtime's")) {
+                if (options->detach) /* else the runtime has said it on standard error already */
+                        log_error(&reason);
                 return oci_exit_code(&reason) == 125 ? 126 : oci_exit_code(&reason);
         }
         return process_exit_code(status);

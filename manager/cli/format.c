@@ -22,7 +22,7 @@ int format_print(const char *text, const char *format, struct error *err) {
         r = template_parse(format, arena, &template, err);
         if (r < 0)
                 return r;
-        json_for_each(item, array) {
+        json_for_each (item, array) {
                 _cleanup_str_buf_ struct str_buf out = {0};
 
                 r = template_run(template, item, &out, err);

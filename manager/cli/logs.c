@@ -42,7 +42,7 @@ struct reader {
         const struct logs_options *options;
         int fd;
         int64_t since;
-        int64_t until; /* 0: no end */
+        int64_t until;          /* 0: no end */
         struct str_buf pending; /* the start of a line that is not whole yet */
         struct str_buf line;
 };
@@ -58,7 +58,8 @@ static int parse_time(const char *text, int64_t *out, struct error *err) {
                 return 0;
         }
         if (log_time_parse(text, out) < 0)
-                return error_set(err, EINVAL, "invalid time %s: expected RFC 3339, seconds since 1970, or a span such as 10m", text);
+                return error_set(err, EINVAL,
+                                 "invalid time %s: expected RFC 3339, seconds since 1970, or a span such as 10m", text);
         return 0;
 }
 

@@ -32,10 +32,12 @@ static const struct option_row create_options[] = {
         {"driver", 'd', NULL, OPTION_STRING, AT(network.driver), "DRIVER", "bridge"},
         {"gateway", 0, NULL, OPTION_STRING, AT(network.gateway), "ADDRESS", "the host's address in it"},
         {"internal", 0, NULL, OPTION_FLAG, AT(network.internal), NULL, "no way out of it"},
-        {"ip-range", 0, NULL, OPTION_STRING, AT(network.ip_range), "SUBNET", "part of the subnet containers get addresses from"},
+        {"ip-range", 0, NULL, OPTION_STRING, AT(network.ip_range), "SUBNET",
+         "part of the subnet containers get addresses from"},
         {"label", 0, NULL, OPTION_LIST, AT(labels), "NAME=VALUE", "accepted, without effect"},
         {"mtu", 0, NULL, OPTION_INT, AT(network.mtu), "BYTES", "largest packet"},
-        {"opt", 'o', NULL, OPTION_LIST, AT(opts), "NAME=VALUE", "com.docker.network.bridge.name=NAME, …driver.mtu=BYTES"},
+        {"opt", 'o', NULL, OPTION_LIST, AT(opts), "NAME=VALUE",
+         "com.docker.network.bridge.name=NAME, …driver.mtu=BYTES"},
         {"subnet", 0, NULL, OPTION_STRING, AT(network.subnet), "SUBNET", "its addresses, such as 10.1.0.0/24"},
         {NULL, 0, NULL, OPTION_FLAG, 0, NULL, NULL},
 };
@@ -59,7 +61,7 @@ static const struct option_row inspect_options[] = {
 };
 
 static const struct column columns[] = {
-        {"NETWORK ID", "ID", false}, {"NAME", "Name", false},     {"DRIVER", "Driver", false},
+        {"NETWORK ID", "ID", false}, {"NAME", "Name", false},  {"DRIVER", "Driver", false},
         {"SUBNET", "Subnet", false}, {"SCOPE", "Scope", true}, {NULL, NULL, false},
 };
 

@@ -16,7 +16,7 @@ static size_t show(const struct json *connection, uint16_t wanted, const char *p
 
         if (!ports)
                 return 0;
-        json_for_each(port, ports) {
+        json_for_each (port, ports) {
                 uint64_t host = 0, inside = 0;
                 const char *protocol = "", *ip = "0.0.0.0";
 

@@ -28,8 +28,10 @@ struct ps_options {
 
 const struct option_row cli_ps_options[] = {
         {"all", 'a', NULL, OPTION_FLAG, AT(all), NULL, "those that do not run too"},
-        {"filter", 'f', NULL, OPTION_LIST, AT(filter), "KEY=VALUE", "only those with this name, id, status, label, ancestor, network, exited or volume"},
-        {"format", 0, NULL, OPTION_STRING, AT(format), "TEMPLATE", "print by a template ({{.ID}} {{.Names}} …), or json"},
+        {"filter", 'f', NULL, OPTION_LIST, AT(filter), "KEY=VALUE",
+         "only those with this name, id, status, label, ancestor, network, exited or volume"},
+        {"format", 0, NULL, OPTION_STRING, AT(format), "TEMPLATE",
+         "print by a template ({{.ID}} {{.Names}} …), or json"},
         {"last", 'n', NULL, OPTION_INT, AT(last), "N", "the N that were made last, in any state"},
         {"latest", 'l', NULL, OPTION_FLAG, AT(latest), NULL, "the one that was made last"},
         {"no-trunc", 0, NULL, OPTION_FLAG, AT(no_trunc), NULL, "do not shorten"},
@@ -38,10 +40,18 @@ const struct option_row cli_ps_options[] = {
 };
 
 static const struct column columns[] = {
-        {"CONTAINER ID", "ID", false}, {"IMAGE", "Image", false},   {"COMMAND", "Command", false},
-        {"CREATED", "RunningFor", false}, {"STATUS", "Status", false}, {"PORTS", "Ports", false},
-        {"NAMES", "Names", false},     {"STATE", "State", true},    {"CREATED AT", "CreatedAt", true},
-        {"LABELS", "Labels", true},    {"NETWORKS", "Networks", true}, {"MOUNTS", "Mounts", true},
+        {"CONTAINER ID", "ID", false},
+        {"IMAGE", "Image", false},
+        {"COMMAND", "Command", false},
+        {"CREATED", "RunningFor", false},
+        {"STATUS", "Status", false},
+        {"PORTS", "Ports", false},
+        {"NAMES", "Names", false},
+        {"STATE", "State", true},
+        {"CREATED AT", "CreatedAt", true},
+        {"LABELS", "Labels", true},
+        {"NETWORKS", "Networks", true},
+        {"MOUNTS", "Mounts", true},
         {NULL, NULL, false},
 };
 

@@ -13,7 +13,8 @@ struct rm_options {
 
 const struct option_row cli_rm_options[] = {
         {"force", 'f', NULL, OPTION_FLAG, offsetof(struct rm_options, force), NULL, "kill it first if it runs"},
-        {"volumes", 'v', NULL, OPTION_FLAG, offsetof(struct rm_options, volumes), NULL, "remove its unnamed volumes too"},
+        {"volumes", 'v', NULL, OPTION_FLAG, offsetof(struct rm_options, volumes), NULL,
+         "remove its unnamed volumes too"},
         {NULL, 0, NULL, OPTION_FLAG, 0, NULL, NULL},
 };
 

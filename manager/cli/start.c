@@ -16,9 +16,12 @@ struct start_options {
 };
 
 const struct option_row cli_start_options[] = {
-        {"attach", 'a', NULL, OPTION_FLAG, offsetof(struct start_options, attach), NULL, "show its output and wait for its end"},
-        {"detach-keys", 0, NULL, OPTION_STRING, offsetof(struct start_options, detach_keys), "KEYS", "keys that detach"},
-        {"interactive", 'i', NULL, OPTION_FLAG, offsetof(struct start_options, interactive), NULL, "give it standard input"},
+        {"attach", 'a', NULL, OPTION_FLAG, offsetof(struct start_options, attach), NULL,
+         "show its output and wait for its end"},
+        {"detach-keys", 0, NULL, OPTION_STRING, offsetof(struct start_options, detach_keys), "KEYS",
+         "keys that detach"},
+        {"interactive", 'i', NULL, OPTION_FLAG, offsetof(struct start_options, interactive), NULL,
+         "give it standard input"},
         {NULL, 0, NULL, OPTION_FLAG, 0, NULL, NULL},
 };
 

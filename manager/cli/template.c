@@ -16,8 +16,8 @@ enum node_type { NODE_TEXT, NODE_PRINT, NODE_IF, NODE_RANGE, NODE_WITH, NODE_SET
 
 struct node {
         enum node_type type;
-        const char *text;      /* NODE_TEXT */
-        const char *pipeline;  /* the expression as written */
+        const char *text;         /* NODE_TEXT */
+        const char *pipeline;     /* the expression as written */
         const char *variables[2]; /* names that range or := set, or NULL */
         struct node *body;
         struct node *otherwise;
@@ -140,7 +140,8 @@ static const char *plain_text(struct arena *arena, const char *text, size_t size
         return copy;
 }
 
-static int parse_nodes(struct parser *parser, bool nested, const char **ended_by, struct node **out, struct error *err) {
+static int parse_nodes(struct parser *parser, bool nested, const char **ended_by, struct node **out,
+                       struct error *err) {
         struct node **link = out;
 
         while (*parser->at) {
@@ -259,7 +260,7 @@ static void print(struct str_buf *out, const struct json *value) {
                 return;
         }
         str_buf_add(out, value->type == JSON_OBJECT ? "map[" : "[");
-        json_for_each(child, value) {
+        json_for_each (child, value) {
                 if (child->index > 0)
                         str_buf_add(out, " ");
                 if (value->type == JSON_OBJECT)
@@ -304,7 +305,7 @@ static const struct json *take_fields(struct expression *expression, const struc
                 const struct json *found = NULL;
 
                 if (value && value->type == JSON_OBJECT) {
-                        json_for_each(member, value) {
+                        json_for_each (member, value) {
                                 if (str_equal(member->key, name))
                                         found = member;
                         }
@@ -420,7 +421,7 @@ static const struct json *call_index(struct expression *expression, const struct
                         return NULL;
                 if (value->type != JSON_OBJECT && value->type != JSON_ARRAY)
                         return fail(expression, "index of what is no map or list", json_type_name(value->type));
-                json_for_each(child, value) {
+                json_for_each (child, value) {
                         if (value->type == JSON_OBJECT ? str_equal(child->key, key->text)
                                                        : key->text && child->index == strtoul(key->text, NULL, 10))
                                 found = child;
@@ -445,7 +446,7 @@ static const struct json *call_join(struct expression *expression, const struct 
         _cleanup_str_buf_ struct str_buf text = {0};
 
         if (list)
-                json_for_each(item, list) {
+                json_for_each (item, list) {
                         if (item->index > 0 && separator)
                                 str_buf_add(&text, separator->text);
                         print(&text, item);
@@ -536,9 +537,9 @@ static const struct function {
         size_t minimum;
         const struct json *(*call)(struct expression *expression, const struct arguments *arguments);
 } functions[] = {
-        {"json", 1, call_json},   {"index", 2, call_index},     {"len", 1, call_len},     {"join", 2, call_join},
-        {"upper", 1, call_upper}, {"lower", 1, call_lower},     {"title", 1, call_title}, {"println", 0, call_println},
-        {"print", 0, call_print}, {"eq", 2, call_eq},           {"ne", 2, call_ne},       {"not", 1, call_not},
+        {"json", 1, call_json},   {"index", 2, call_index}, {"len", 1, call_len},     {"join", 2, call_join},
+        {"upper", 1, call_upper}, {"lower", 1, call_lower}, {"title", 1, call_title}, {"println", 0, call_println},
+        {"print", 0, call_print}, {"eq", 2, call_eq},       {"ne", 2, call_ne},       {"not", 1, call_not},
         {"and", 1, call_and},     {"or", 1, call_or},
 };
 
@@ -611,9 +612,9 @@ static int run_range(struct run *run, const struct node *node, const struct json
 
         if (!list || list->count == 0)
                 return run_nodes(run, node->otherwise, dot, out);
-        json_for_each(item, list) {
-                const struct json *key = list->type == JSON_OBJECT ? make_text(run, item->key)
-                                                                   : make_number(run, item->index);
+        json_for_each (item, list) {
+                const struct json *key =
+                        list->type == JSON_OBJECT ? make_text(run, item->key) : make_number(run, item->index);
                 int r = 0;
 
                 if (node->variables[1]) {
@@ -658,7 +659,8 @@ static int run_node(struct run *run, const struct node *node, const struct json 
                 if (node->variables[0])
                         r = set_variable(run, node->variables[0], value);
                 if (r == 0)
-                        r = run_nodes(run, is_true(value) ? node->body : node->otherwise, is_true(value) ? value : dot, out);
+                        r = run_nodes(run, is_true(value) ? node->body : node->otherwise, is_true(value) ? value : dot,
+                                      out);
                 break;
         case NODE_TEXT:
                 break;

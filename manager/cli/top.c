@@ -18,7 +18,7 @@
 DEFINE_CLEANUP(cleanup_container, struct container *, container_free);
 
 static const struct column columns[] = {
-        {"UID", "UID", false}, {"PID", "PID", false},   {"PPID", "PPID", false}, {"STAT", "Stat", false},
+        {"UID", "UID", false},   {"PID", "PID", false}, {"PPID", "PPID", false}, {"STAT", "Stat", false},
         {"TIME", "Time", false}, {"CMD", "Cmd", false}, {NULL, NULL, false},
 };
 

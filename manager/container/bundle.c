@@ -208,7 +208,7 @@ int bundle_write(const struct manager *manager, const struct container *containe
                 return r;
         runtime_config_write(&writer, bundle.config);
         text = json_writer_take(&writer);
-        return file_write_atomic(AT_FDCWD, path, text, strlen(text), 0600, err);
+        return file_write_volatile(AT_FDCWD, path, text, strlen(text), 0600, err);
 }
 
 int bundle_write_exec(const struct container *container, const struct bundle_exec *exec, const char *path,
@@ -227,7 +227,8 @@ int bundle_write_exec(const struct container *container, const struct bundle_exe
         r = user_resolve(root_fd, exec->user ? exec->user : container->user, &container->options.group_add, arena,
                          &process.user, &home, err);
         if (r == 0)
-                r = bundle_capabilities(arena, &container->options, privileged, &process.user, &process.capabilities, err);
+                r = bundle_capabilities(arena, &container->options, privileged, &process.user, &process.capabilities,
+                                        err);
         if (r < 0)
                 return r;
         process.cwd = exec->cwd ? exec->cwd : str_empty(container->working_dir) ? "/" : container->working_dir;
@@ -237,5 +238,5 @@ int bundle_write_exec(const struct container *container, const struct bundle_exe
                         process.no_new_privileges = true;
         runtime_process_write(&writer, NULL, &process);
         text = json_writer_take(&writer);
-        return file_write_atomic(AT_FDCWD, path, text, strlen(text), 0600, err);
+        return file_write_volatile(AT_FDCWD, path, text, strlen(text), 0600, err);
 }

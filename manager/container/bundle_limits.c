@@ -16,15 +16,15 @@ static const struct runtime_device_rule default_rules[] = {
         {.allow = false, .type = 'a', .access = "rwm"},
         {.allow = true, .type = 'c', .access = "m"},
         {.allow = true, .type = 'b', .access = "m"},
-        {.allow = true, .type = 'c', .major = {true, 1}, .minor = {true, 3}, .access = "rwm"},   /* null */
-        {.allow = true, .type = 'c', .major = {true, 1}, .minor = {true, 5}, .access = "rwm"},   /* zero */
-        {.allow = true, .type = 'c', .major = {true, 1}, .minor = {true, 7}, .access = "rwm"},   /* full */
-        {.allow = true, .type = 'c', .major = {true, 1}, .minor = {true, 8}, .access = "rwm"},   /* random */
-        {.allow = true, .type = 'c', .major = {true, 1}, .minor = {true, 9}, .access = "rwm"},   /* urandom */
-        {.allow = true, .type = 'c', .major = {true, 5}, .minor = {true, 0}, .access = "rwm"},   /* tty */
-        {.allow = true, .type = 'c', .major = {true, 5}, .minor = {true, 1}, .access = "rwm"},   /* console */
-        {.allow = true, .type = 'c', .major = {true, 5}, .minor = {true, 2}, .access = "rwm"},   /* ptmx */
-        {.allow = true, .type = 'c', .major = {true, 136}, .access = "rwm"},                     /* pts */
+        {.allow = true, .type = 'c', .major = {true, 1}, .minor = {true, 3}, .access = "rwm"}, /* null */
+        {.allow = true, .type = 'c', .major = {true, 1}, .minor = {true, 5}, .access = "rwm"}, /* zero */
+        {.allow = true, .type = 'c', .major = {true, 1}, .minor = {true, 7}, .access = "rwm"}, /* full */
+        {.allow = true, .type = 'c', .major = {true, 1}, .minor = {true, 8}, .access = "rwm"}, /* random */
+        {.allow = true, .type = 'c', .major = {true, 1}, .minor = {true, 9}, .access = "rwm"}, /* urandom */
+        {.allow = true, .type = 'c', .major = {true, 5}, .minor = {true, 0}, .access = "rwm"}, /* tty */
+        {.allow = true, .type = 'c', .major = {true, 5}, .minor = {true, 1}, .access = "rwm"}, /* console */
+        {.allow = true, .type = 'c', .major = {true, 5}, .minor = {true, 2}, .access = "rwm"}, /* ptmx */
+        {.allow = true, .type = 'c', .major = {true, 136}, .access = "rwm"},                   /* pts */
 };
 
 static const struct runtime_device_rule every_device[] = {{.allow = true, .type = 'a', .access = "rwm"}};
@@ -39,7 +39,8 @@ static int set_memory(const struct container_options *options, struct runtime_re
         if (swap > 0 && swap < options->memory)
                 return error_set(err, EINVAL, "--memory-swap includes memory and must not be smaller than --memory");
         if (options->memory_swappiness < -1 || options->memory_swappiness > 100)
-                return error_set(err, EINVAL, "invalid --memory-swappiness %lld: 0 to 100", (long long) options->memory_swappiness);
+                return error_set(err, EINVAL, "invalid --memory-swappiness %lld: 0 to 100",
+                                 (long long) options->memory_swappiness);
         if (options->memory > 0)
                 out->memory.limit = (struct opt_i64){true, options->memory};
         if (options->memory_reservation > 0)
@@ -59,7 +60,9 @@ static int set_cpu(const struct container_options *options, struct runtime_resou
         if (options->cpus > 0 && (options->cpu_quota != 0 || options->cpu_period != 0))
                 return error_set(err, EINVAL, "--cpus excludes --cpu-period and --cpu-quota");
         if (options->cpus > (double) online)
-                return error_set(err, EINVAL, "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available", online, online);
+                return error_set(err, EINVAL,
+                                 "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available", online,
+                                 online);
         if (options->cpus > 0) {
                 out->cpu.period = (struct opt_u64){true, CPU_PERIOD};
                 out->cpu.quota = (struct opt_i64){true, (int64_t) (options->cpus * CPU_PERIOD + 0.5)};
@@ -78,8 +81,9 @@ static int set_cpu(const struct container_options *options, struct runtime_resou
 }
 
 static int set_rlimits(struct bundle *bundle, struct error *err) {
-        static const char *const names[] = {"as",  "core",   "cpu",      "data", "fsize",  "locks",      "memlock", "msgqueue",
-                                            "nice", "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
+        static const char *const names[] = {"as",      "core",     "cpu",        "data",   "fsize", "locks",
+                                            "memlock", "msgqueue", "nice",       "nofile", "nproc", "rss",
+                                            "rtprio",  "rttime",   "sigpending", "stack"};
         const struct str_list *given = &bundle->container->options.ulimit;
         struct runtime_rlimit *list = arena_alloc(bundle->arena, given->count + 1, sizeof(*list));
 
@@ -168,7 +172,8 @@ static int set_devices(struct bundle *bundle, struct error *err) {
         struct device_lists lists = {0};
 
         lists.nodes = arena_alloc(bundle->arena, options->device.count + 1, sizeof(*lists.nodes));
-        lists.rules = arena_alloc(bundle->arena, options->device.count + ARRAY_SIZE(default_rules), sizeof(*lists.rules));
+        lists.rules =
+                arena_alloc(bundle->arena, options->device.count + ARRAY_SIZE(default_rules), sizeof(*lists.rules));
         memcpy(lists.rules, default_rules, sizeof(default_rules));
         lists.rule_count = ARRAY_SIZE(default_rules);
         for (size_t i = 0; i < options->device.count; i++) {
@@ -201,12 +206,14 @@ int bundle_set_limits(struct bundle *bundle, struct error *err) {
                 out->pids_limit = (struct opt_i64){true, options->pids_limit};
         if (options->blkio_weight != 0) {
                 if (options->blkio_weight < 10 || options->blkio_weight > 1000)
-                        return error_set(err, EINVAL, "invalid --blkio-weight %lld: 10 to 1000", (long long) options->blkio_weight);
+                        return error_set(err, EINVAL, "invalid --blkio-weight %lld: 10 to 1000",
+                                         (long long) options->blkio_weight);
                 out->block_io.weight = (struct opt_u64){true, (uint64_t) options->blkio_weight};
         }
         if (options->oom_score_adj != 0) {
                 if (options->oom_score_adj < -1000 || options->oom_score_adj > 1000)
-                        return error_set(err, EINVAL, "invalid --oom-score-adj %lld: -1000 to 1000", (long long) options->oom_score_adj);
+                        return error_set(err, EINVAL, "invalid --oom-score-adj %lld: -1000 to 1000",
+                                         (long long) options->oom_score_adj);
                 bundle->process->oom_score_adj = (struct opt_i64){true, options->oom_score_adj};
         }
         return 0;

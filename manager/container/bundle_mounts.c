@@ -14,17 +14,30 @@
 
 /* The file systems every container gets, in mount order. */
 static const struct runtime_mount default_mounts[] = {
-        {.destination = "/proc", .type = "proc", .source = "proc",
+        {.destination = "/proc",
+         .type = "proc",
+         .source = "proc",
          .options = (const char *const[]){"nosuid", "noexec", "nodev", NULL}},
-        {.destination = "/dev", .type = "tmpfs", .source = "tmpfs",
+        {.destination = "/dev",
+         .type = "tmpfs",
+         .source = "tmpfs",
          .options = (const char *const[]){"nosuid", "strictatime", "mode=755", "size=65536k", NULL}},
-        {.destination = "/dev/pts", .type = "devpts", .source = "devpts",
-         .options = (const char *const[]){"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5", NULL}},
-        {.destination = "/sys", .type = "sysfs", .source = "sysfs",
+        {.destination = "/dev/pts",
+         .type = "devpts",
+         .source = "devpts",
+         .options =
+                 (const char *const[]){"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5", NULL}},
+        {.destination = "/sys",
+         .type = "sysfs",
+         .source = "sysfs",
          .options = (const char *const[]){"nosuid", "noexec", "nodev", "ro", NULL}},
-        {.destination = "/sys/fs/cgroup", .type = "cgroup", .source = "cgroup",
+        {.destination = "/sys/fs/cgroup",
+         .type = "cgroup",
+         .source = "cgroup",
          .options = (const char *const[]){"ro", "nosuid", "noexec", "nodev", NULL}},
-        {.destination = "/dev/mqueue", .type = "mqueue", .source = "mqueue",
+        {.destination = "/dev/mqueue",
+         .type = "mqueue",
+         .source = "mqueue",
          .options = (const char *const[]){"nosuid", "noexec", "nodev", NULL}},
 };
 

@@ -131,7 +131,8 @@ static int set_env(struct container *container, const struct image_run_config *i
 
 static void set_labels(struct container *container, const struct image_run_config *image) {
         const struct str_list *given = &container->options.label;
-        struct string_pair *labels = arena_alloc(container->arena, image->label_count + given->count + 1, sizeof(*labels));
+        struct string_pair *labels =
+                arena_alloc(container->arena, image->label_count + given->count + 1, sizeof(*labels));
         size_t count = 0;
 
         for (size_t i = 0; i < image->label_count; i++)
@@ -184,9 +185,8 @@ static int set_names(struct container *container, struct error *err) {
         }
         container->name = options->name ? arena_strdup(container->arena, options->name)
                                         : arena_printf(container->arena, "c-%.*s", CONTAINER_ID_SHORT, container->id);
-        container->hostname = options->hostname
-                                      ? arena_strdup(container->arena, options->hostname)
-                                      : arena_strndup(container->arena, container->id, CONTAINER_ID_SHORT);
+        container->hostname = options->hostname ? arena_strdup(container->arena, options->hostname)
+                                                : arena_strndup(container->arena, container->id, CONTAINER_ID_SHORT);
         if (strlen(container->hostname) > 64 || strchr(container->hostname, '/') || !container->hostname[0])
                 return error_set(err, EINVAL, "invalid hostname: %s", container->hostname);
         return 0;
@@ -207,7 +207,8 @@ static int check_options(const struct container *container, struct error *err) {
                               container->working_dir);
         for (size_t i = 0; r == 0 && i < options->add_host.count; i++)
                 if (!strpbrk(options->add_host.items[i], ":="))
-                        r = error_set(err, EINVAL, "invalid --add-host %s: expected HOST:IP", options->add_host.items[i]);
+                        r = error_set(err, EINVAL, "invalid --add-host %s: expected HOST:IP",
+                                      options->add_host.items[i]);
         return r;
 }
 
@@ -220,8 +221,9 @@ static int fill(const struct manager *manager, struct store *store, struct conta
 
         container->image_id = arena_strdup(container->arena, image->id);
         container->user = options->user ? options->user : arena_strdup(container->arena, config->user);
-        container->working_dir = options->workdir ? options->workdir : arena_strdup(container->arena, config->working_dir);
-        container->stop_signal = options->stop_signal ? options->stop_signal
+        container->working_dir =
+                options->workdir ? options->workdir : arena_strdup(container->arena, config->working_dir);
+        container->stop_signal = options->stop_signal  ? options->stop_signal
                                  : config->stop_signal ? arena_strdup(container->arena, config->stop_signal)
                                                        : "SIGTERM";
         set_labels(container, config);
@@ -239,7 +241,8 @@ static int write_cidfile(const struct container *container, struct error *err) {
         _cleanup_fd_ int fd = open(container->options.cidfile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
         if (fd < 0 && errno == EEXIST) {
-                error_set(err, EEXIST, "container ID file found, make sure the other container isn't running or delete %s",
+                error_set(err, EEXIST,
+                          "container ID file found, make sure the other container isn't running or delete %s",
                           container->options.cidfile);
                 return -EEXIST;
         }

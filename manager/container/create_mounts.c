@@ -46,7 +46,8 @@ static int add(struct mounts *mounts, struct container_mount mount, struct error
 static int read_options(const char *text, struct container_mount *mount, struct arena *arena, struct error *err) {
         static const char *const kept[] = {"private", "rprivate", "slave", "rslave", "shared", "rshared",
                                            "noexec",  "nosuid",   "nodev", "exec",   "suid",   "dev"};
-        static const char *const ignored[] = {"z", "Z", "rw", "nocopy", "copy", "cached", "delegated", "consistent", "U"};
+        static const char *const ignored[] = {"z",      "Z",         "rw",         "nocopy", "copy",
+                                              "cached", "delegated", "consistent", "U"};
         _cleanup_str_list_ struct str_list options = {0}, out = {0};
         _cleanup_free_ char *joined = NULL;
 
@@ -108,8 +109,7 @@ static int add_volume_option(const struct manager *manager, struct mounts *mount
 }
 
 /* --mount type=bind,source=/a,target=/b,readonly */
-static int add_mount_option(const struct manager *manager, struct mounts *mounts, const char *text,
-                            struct error *err) {
+static int add_mount_option(const struct manager *manager, struct mounts *mounts, const char *text, struct error *err) {
         _cleanup_str_list_ struct str_list fields = {0}, more = {0};
         _cleanup_free_ char *name = NULL, *path = NULL, *options = NULL;
         struct container_mount mount = {.type = "volume"};
@@ -144,7 +144,8 @@ static int add_mount_option(const struct manager *manager, struct mounts *mounts
         mount.options = options;
         if (str_equal(mount.type, "bind")) {
                 if (!source || access(source, F_OK) < 0)
-                        return error_set(err, EINVAL, "invalid mount config for type \"bind\": bind source path does not exist: %s",
+                        return error_set(err, EINVAL,
+                                         "invalid mount config for type \"bind\": bind source path does not exist: %s",
                                          source ? source : "");
                 mount.type = "bind";
                 r = path_absolute(source, &path, err);
@@ -169,12 +170,12 @@ static int add_tmpfs_option(struct mounts *mounts, const char *text, struct erro
         const char *colon = strchr(text, ':');
         _cleanup_free_ char *path = xstrndup(text, colon ? (size_t) (colon - text) : strlen(text));
 
-        return add(mounts, (struct container_mount){.type = "tmpfs", .destination = path, .options = colon ? colon + 1 : ""},
+        return add(mounts,
+                   (struct container_mount){.type = "tmpfs", .destination = path, .options = colon ? colon + 1 : ""},
                    err);
 }
 
-static int add_image_volume(const struct manager *manager, struct mounts *mounts, const char *path,
-                            struct error *err) {
+static int add_image_volume(const struct manager *manager, struct mounts *mounts, const char *path, struct error *err) {
         _cleanup_free_ char *clean = path_clean(path);
 
         return find(mounts, clean) ? 0 : add_volume_option(manager, mounts, clean, err);
@@ -189,9 +190,9 @@ int container_resolve_mounts(const struct manager *manager, struct container *co
 
         while (image_volumes && image_volumes[image_count])
                 image_count++;
-        mounts.items = arena_alloc(container->arena,
-                                   options->volume.count + options->mount.count + options->tmpfs.count + image_count + 1,
-                                   sizeof(*mounts.items));
+        mounts.items = arena_alloc(
+                container->arena, options->volume.count + options->mount.count + options->tmpfs.count + image_count + 1,
+                sizeof(*mounts.items));
         for (size_t i = 0; r == 0 && i < options->tmpfs.count; i++)
                 r = add_tmpfs_option(&mounts, options->tmpfs.items[i], err);
         for (size_t i = 0; r == 0 && i < options->mount.count; i++)

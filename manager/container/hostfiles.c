@@ -30,7 +30,8 @@ static void add_host_lines(const struct container *container, const char *gatewa
                 if (!colon)
                         continue;
                 name = xstrndup(extra->items[i], (size_t) (colon - extra->items[i]));
-                str_buf_printf(out, "%s\t%s\n", str_equal(colon + 1, "host-gateway") && gateway ? gateway : colon + 1, name);
+                str_buf_printf(out, "%s\t%s\n", str_equal(colon + 1, "host-gateway") && gateway ? gateway : colon + 1,
+                               name);
         }
 }
 
@@ -113,11 +114,11 @@ static void from_network(const struct json *connection, struct str_list *servers
         const struct json *list = json_get(dns, "nameservers"), *domains = json_get(dns, "search");
 
         if (list)
-                json_for_each(server, list) {
+                json_for_each (server, list) {
                         str_list_add(servers, server->text);
                 }
         if (domains)
-                json_for_each(domain, domains) {
+                json_for_each (domain, domains) {
                         str_list_add(search, domain->text);
                 }
 }

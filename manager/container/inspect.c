@@ -36,7 +36,8 @@ static void put_state(struct json_writer *writer, const struct container_state *
 
         json_begin_object(writer, "State");
         json_put_string(writer, "Status", container_status_name(state->status));
-        json_put_bool(writer, "Running", state->status == STATUS_RUNNING || paused || state->status == STATUS_RESTARTING);
+        json_put_bool(writer, "Running",
+                      state->status == STATUS_RUNNING || paused || state->status == STATUS_RESTARTING);
         json_put_bool(writer, "Paused", paused);
         json_put_bool(writer, "Restarting", state->status == STATUS_RESTARTING);
         json_put_bool(writer, "OOMKilled", state->oom_killed);
@@ -210,7 +211,7 @@ static void read_ports(const struct json *connection, struct port_list *out) {
 
         if (!array)
                 return;
-        json_for_each(item, array) {
+        json_for_each (item, array) {
                 uint64_t host = 0, inside = 0;
                 const char *protocol = "tcp", *ip = NULL;
                 struct port_mapping *mapping;
@@ -252,7 +253,7 @@ static void put_networks(struct json_writer *writer, const struct container *con
         json_begin_object(writer, "Networks");
         attachments = json_get(connection, "attachments");
         if (attachments && attachments->count > 0) {
-                json_for_each(attachment, attachments) {
+                json_for_each (attachment, attachments) {
                         put_network(writer, attachment);
                 }
         } else {

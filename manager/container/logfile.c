@@ -64,7 +64,11 @@ int log_time_parse(const char *text, int64_t *out) {
 
 /* The number of bytes of the UTF-8 character at `data`, or 0 when it is none. */
 static size_t utf8_size(const unsigned char *data, size_t size) {
-        size_t want = data[0] < 0x80 ? 1 : data[0] >= 0xc2 && data[0] < 0xe0 ? 2 : (data[0] & 0xf0) == 0xe0 ? 3 : (data[0] & 0xf8) == 0xf0 && data[0] < 0xf5 ? 4 : 0;
+        size_t want = data[0] < 0x80                               ? 1
+                      : data[0] >= 0xc2 && data[0] < 0xe0          ? 2
+                      : (data[0] & 0xf0) == 0xe0                   ? 3
+                      : (data[0] & 0xf8) == 0xf0 && data[0] < 0xf5 ? 4
+                                                                   : 0;
 
         if (want == 0 || want > size)
                 return 0;

@@ -94,7 +94,8 @@ static int watch_signals(struct monitor_io *io, struct error *err) {
  */
 static int enter_own_mounts(struct monitor *monitor, struct error *err) {
         monitor->mount_namespace = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-        if (monitor->mount_namespace < 0 || unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+        if (monitor->mount_namespace < 0 || unshare(CLONE_NEWNS) < 0 ||
+            mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
                 return error_errno(err, errno, "mount namespace");
         return 0;
 }
@@ -329,8 +330,9 @@ static void take_down(struct monitor *monitor) {
         struct error err = {0};
 
         fd_close_at(&monitor->io.listener);
-        if (monitor->io.output >= 0)
-                monitor_io_drain(&monitor->io);
+        /* Still open only when the container did not start: what is in there are the runtime's own complaints. */
+        fd_close_at(&monitor->io.output);
+        fd_close_at(&monitor->io.errors);
         logfile_close(monitor->io.log);
         monitor->io.log = NULL;
         leave_own_mounts(monitor);
@@ -381,7 +383,8 @@ static void monitor_main(const struct manager *manager, struct container *contai
         int exit_code = 0, r;
 
         leave_terminal(container, &lock, &starter);
-        container->state = (struct container_state){.status = STATUS_CREATED, .monitor = getpid(), .finished_at = finished_at};
+        container->state =
+                (struct container_state){.status = STATUS_CREATED, .monitor = getpid(), .finished_at = finished_at};
         container->state.restart_count = restarts;
         (void) process_start_time(getpid(), &container->state.monitor_start);
         monitor_io_add_client(&monitor.io, starter, attach);

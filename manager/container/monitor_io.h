@@ -14,8 +14,8 @@
 
 struct monitor_client {
         int fd;
-        bool streams;    /* wants output */
-        char *packet;    /* one that did not fit into its socket; output stops until it does */
+        bool streams; /* wants output */
+        char *packet; /* one that did not fit into its socket; output stops until it does */
         size_t packet_size;
 };
 

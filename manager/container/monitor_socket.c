@@ -21,7 +21,8 @@ void monitor_socket_path(const struct container *container, const char *name, ch
         int size = snprintf(out, MONITOR_SOCKET_PATH_MAX, "%s/%s", container->run_directory, name);
 
         if (size >= MONITOR_SOCKET_PATH_MAX)
-                (void) snprintf(out, MONITOR_SOCKET_PATH_MAX, "/proc/%d/fd/%d/%s", (int) getpid(), RUN_DIRECTORY_FD, name);
+                (void) snprintf(out, MONITOR_SOCKET_PATH_MAX, "/proc/%d/fd/%d/%s", (int) getpid(), RUN_DIRECTORY_FD,
+                                name);
 }
 
 static int open_run_directory(const struct container *container, struct error *err) {

@@ -32,10 +32,8 @@ static int code_of(const char *message) {
                 const char *text;
                 int code;
         } codes[] = {
-                {"executable file not found", ENOENT},
-                {"no such file or directory", ENOENT},
-                {"permission denied", EACCES},
-                {"is a directory", EACCES},
+                {"executable file not found", ENOENT}, {"no such file or directory", ENOENT},
+                {"permission denied", EACCES},         {"is a directory", EACCES},
                 {"exec format error", ENOEXEC},
         };
 
@@ -46,9 +44,11 @@ static int code_of(const char *message) {
 }
 
 int oci_exit_code(const struct error *err) {
-        if (strcasestr(err->message, "executable file not found") || strcasestr(err->message, "no such file or directory"))
+        if (strcasestr(err->message, "executable file not found") ||
+            strcasestr(err->message, "no such file or directory"))
                 return 127;
-        return strcasestr(err->message, "permission denied") || strcasestr(err->message, "exec format error") ? 126 : 125;
+        return strcasestr(err->message, "permission denied") || strcasestr(err->message, "exec format error") ? 126
+                                                                                                              : 125;
 }
 
 int oci_error(const char *log, const char *command, int status, struct error *err) {

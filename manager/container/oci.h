@@ -38,5 +38,6 @@ int oci_error(const char *log, const char *command, int status, struct error *er
 /** docker's exit status for a container that could not start: 127 not found, 126 not executable, else 125. */
 int oci_exit_code(const struct error *err);
 
-/** Starts a program with these as 0, 1 and 2, default signals and nothing blocked. Returns its pid or a negative errno. */
+/** Starts a program with these as 0, 1 and 2, default signals and nothing blocked. Returns its pid or a negative errno.
+ */
 pid_t oci_spawn(const char *const *argv, const struct oci_stdio *stdio, struct error *err);

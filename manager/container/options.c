@@ -58,7 +58,8 @@ const struct option_row container_option_rows[] = {
         {"read-only", 0, NULL, OPTION_FLAG, AT(read_only), NULL, "make its root file system read-only"},
         {"restart", 0, NULL, OPTION_STRING, AT(restart), "POLICY", "no, always, unless-stopped or on-failure[:N]"},
         {"rm", 0, NULL, OPTION_FLAG, AT(remove), NULL, "remove the container when it exits"},
-        {"security-opt", 0, NULL, OPTION_LIST, AT(security_opt), "OPT", "no-new-privileges, seccomp=unconfined or FILE"},
+        {"security-opt", 0, NULL, OPTION_LIST, AT(security_opt), "OPT",
+         "no-new-privileges, seccomp=unconfined or FILE"},
         {"shm-size", 0, NULL, OPTION_BYTES, AT(shm_size), "SIZE", "size of /dev/shm (64m)"},
         {"stop-signal", 0, NULL, OPTION_STRING, AT(stop_signal), "SIGNAL", "signal that stops it"},
         {"stop-timeout", 0, NULL, OPTION_INT, AT(stop_timeout), "SECONDS", "time until stop kills it (10)"},
@@ -120,7 +121,7 @@ static int read_list(const struct json *object, const char *name, struct str_lis
 
         if (r < 0 || !array)
                 return r;
-        json_for_each(item, array) {
+        json_for_each (item, array) {
                 r = json_expect(item, JSON_STRING, err);
                 if (r < 0)
                         return r;

@@ -92,7 +92,8 @@ struct container_options {
 };
 
 /* What an option that was not given holds. */
-#define CONTAINER_OPTIONS_DEFAULT {.stop_timeout = -1, .memory_swappiness = -1}
+#define CONTAINER_OPTIONS_DEFAULT                                                                                      \
+        { .stop_timeout = -1, .memory_swappiness = -1 }
 
 extern const struct option_row container_option_rows[];
 

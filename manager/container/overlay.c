@@ -73,7 +73,8 @@ int overlay_mount(const char *directory, const char *const *layers, struct error
                 layers = nothing;
                 count = 1;
         }
-        if (add_layers_each(context, layers, count) < 0 && (errno != EINVAL || add_layers_at_once(context, layers, count) < 0))
+        if (add_layers_each(context, layers, count) < 0 &&
+            (errno != EINVAL || add_layers_at_once(context, layers, count) < 0))
                 return mount_error(context, err, directory);
         if (set(context, "upperdir", upper) < 0 || set(context, "workdir", work) < 0 ||
             set(context, "source", "overlay") < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)

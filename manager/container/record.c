@@ -90,7 +90,8 @@ static int take_name(const struct manager *manager, const char *name, const char
         char holder[CONTAINER_ID_SIZE];
 
         if (read_name(manager, name, holder) == 0 && exists(manager, holder)) {
-                error_set(err, EEXIST, "the container name \"/%s\" is already in use by container \"%s\"", name, holder);
+                error_set(err, EEXIST, "the container name \"/%s\" is already in use by container \"%s\"", name,
+                          holder);
                 return error_hint(err, "remove or rename that container to be able to reuse the name");
         }
         /* A name without a container was left by a create that was killed. */
@@ -229,7 +230,8 @@ int container_save_state(const struct container *container, struct error *err) {
 
         container_state_write(&writer, &container->state);
         text = json_writer_take(&writer);
-        return file_write_atomic(AT_FDCWD, path, text, strlen(text), 0600, err);
+        /* After a crash of the machine nothing runs any more, whatever the last state on disk was. */
+        return file_write_volatile(AT_FDCWD, path, text, strlen(text), 0600, err);
 }
 
 static int list_ids(const struct manager *manager, struct str_list *ids, struct error *err) {
@@ -352,7 +354,8 @@ int container_rename(const struct manager *manager, struct container *container,
         if (lock < 0)
                 return lock;
         if (!path_is_id(name))
-                return error_set(err, EINVAL, "invalid container name (%s): letters, digits, \"_\", \".\" and \"-\"", name);
+                return error_set(err, EINVAL, "invalid container name (%s): letters, digits, \"_\", \".\" and \"-\"",
+                                 name);
         r = take_name(manager, name, container->id, err);
         if (r < 0)
                 return r;

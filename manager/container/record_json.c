@@ -75,7 +75,7 @@ static int read_labels(struct container *container, const struct json *root, str
         if (r < 0 || !object)
                 return r;
         labels = arena_alloc(container->arena, object->count + 1, sizeof(*labels));
-        json_for_each(member, object) {
+        json_for_each (member, object) {
                 r = json_expect(member, JSON_STRING, err);
                 if (r < 0)
                         return r;
@@ -93,7 +93,7 @@ static int read_mounts(struct container *container, const struct json *root, str
         if (r < 0 || !array)
                 return r;
         mounts = arena_alloc(container->arena, array->count + 1, sizeof(*mounts));
-        json_for_each(item, array) {
+        json_for_each (item, array) {
                 struct container_mount *mount = &mounts[container->mount_count++];
 
                 mount->options = "";
@@ -154,7 +154,8 @@ void container_state_write(struct json_writer *writer, const struct container_st
 int container_state_read(struct container_state *state, const struct json *root, struct error *err) {
         int status = STATUS_CREATED, r;
 
-        if ((r = json_get_int(root, "status", &status, err)) < 0 || (r = json_get_int(root, "pid", &state->pid, err)) < 0 ||
+        if ((r = json_get_int(root, "status", &status, err)) < 0 ||
+            (r = json_get_int(root, "pid", &state->pid, err)) < 0 ||
             (r = json_get_u64(root, "pidStart", UINT64_MAX, &state->pid_start, err)) < 0 ||
             (r = json_get_int(root, "monitor", &state->monitor, err)) < 0 ||
             (r = json_get_u64(root, "monitorStart", UINT64_MAX, &state->monitor_start, err)) < 0 ||

@@ -37,8 +37,8 @@ int restart_policy_parse(const char *text, struct restart_policy *out, struct er
                 if (i == RESTART_ON_FAILURE && str_to_i64(text + size + 1, 0, INT32_MAX, &out->max) == 0)
                         return 0;
         }
-        return error_set(err, EINVAL, "invalid restart policy: %s: expected no, always, unless-stopped or on-failure[:N]",
-                         text);
+        return error_set(err, EINVAL,
+                         "invalid restart policy: %s: expected no, always, unless-stopped or on-failure[:N]", text);
 }
 
 bool restart_wanted(const struct restart_policy *policy, int exit_code, int64_t count) {

@@ -22,7 +22,7 @@
 
 static bool list_has(const struct json *array, const char *const *names) {
         if (array)
-                json_for_each(item, array) {
+                json_for_each (item, array) {
                         for (size_t i = 0; names && names[i]; i++)
                                 if (item->type == JSON_STRING && str_equal(item->text, names[i]))
                                         return true;
@@ -66,7 +66,7 @@ static int read_args(struct arena *arena, const struct json *rule, struct runtim
         if (r < 0 || !array)
                 return r;
         args = arena_alloc(arena, array->count + 1, sizeof(*args));
-        json_for_each(item, array) {
+        json_for_each (item, array) {
                 struct runtime_seccomp_arg *arg = &args[out->arg_count++];
 
                 if ((r = json_get_u32(item, "index", &arg->index, err)) < 0 ||
@@ -116,7 +116,7 @@ static int read_architectures(struct arena *arena, const struct json *root, stru
         if (r < 0)
                 return r;
         if (map)
-                json_for_each(entry, map) {
+                json_for_each (entry, map) {
                         const char *name = NULL, **more = NULL;
                         size_t count = 0;
 
@@ -155,7 +155,7 @@ int seccomp_policy_read(struct arena *arena, const char *path, const char *const
         policy->flags = flags;
         list = arena_alloc(arena, rules ? rules->count + 1 : 1, sizeof(*list));
         if (rules)
-                json_for_each(rule, rules) {
+                json_for_each (rule, rules) {
                         if (!applies(rule, capabilities))
                                 continue;
                         r = read_rule(arena, rule, &list[policy->rule_count++], err);

@@ -15,9 +15,9 @@ struct chain_request {
         const char *container_id;
         const char *netns; /* path; NULL or "": gone (DEL only) */
         const char *interface;
-        const char *arguments;               /* CNI_ARGS, or NULL */
-        const struct json *capability_args;  /* portMappings and so on, or NULL */
-        const struct json *result;           /* DEL: what ADD gave, or NULL when it never came to its end */
+        const char *arguments;              /* CNI_ARGS, or NULL */
+        const struct json *capability_args; /* portMappings and so on, or NULL */
+        const struct json *result;          /* DEL: what ADD gave, or NULL when it never came to its end */
 };
 
 /**

@@ -99,7 +99,7 @@ struct journal {
                 const struct json *args;
                 const char *cni_args;
                 const struct json *result;
-        } *attachments;
+        } * attachments;
         size_t attachment_count;
 };
 
@@ -144,7 +144,7 @@ static int save(const struct journal *journal, struct error *err) {
         json_end_array(&writer);
         json_end_object(&writer);
         text = json_writer_take(&writer);
-        return file_write_atomic(AT_FDCWD, path, text, strlen(text), 0600, err);
+        return file_write_volatile(AT_FDCWD, path, text, strlen(text), 0600, err);
 }
 
 /* What the plugins get as runtimeConfig. */
@@ -181,9 +181,9 @@ static int attach(const struct manager *manager, struct journal *journal, const 
         attachment->network = network;
         (void) snprintf(attachment->interface, sizeof(attachment->interface), "eth%zu", index);
         attachment->args = capability_args(journal, arena, index == 0);
-        attachment->cni_args = arena_printf(arena, "IgnoreUnknown=1;K8S_POD_NAME=%s%s%s", journal->container->name,
-                                            index == 0 && options->ip ? ";IP=" : "",
-                                            index == 0 && options->ip ? options->ip : "");
+        attachment->cni_args =
+                arena_printf(arena, "IgnoreUnknown=1;K8S_POD_NAME=%s%s%s", journal->container->name,
+                             index == 0 && options->ip ? ";IP=" : "", index == 0 && options->ip ? options->ip : "");
         journal->attachment_count++;
         r = save(journal, err);
         if (r < 0)
@@ -372,7 +372,7 @@ const struct json *connection_attachment(const struct json *connection, size_t i
 
         if (!attachments)
                 return NULL;
-        json_for_each(attachment, attachments) {
+        json_for_each (attachment, attachments) {
                 if (attachment->index == index)
                         return attachment;
         }
@@ -400,7 +400,7 @@ const char *attachment_mac(const struct json *attachment) {
         const char *mac = NULL;
 
         if (interfaces)
-                json_for_each(interface, interfaces) {
+                json_for_each (interface, interfaces) {
                         if (!str_empty(text_of(interface, "sandbox")))
                                 mac = text_of(interface, "mac");
                 }

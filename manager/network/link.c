@@ -14,7 +14,9 @@ int link_delete(const char *name, struct error *err) {
                 struct nlmsghdr header;
                 struct ifinfomsg link;
         } request = {
-                .header = {.nlmsg_len = sizeof(request), .nlmsg_type = RTM_DELLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+                .header = {.nlmsg_len = sizeof(request),
+                           .nlmsg_type = RTM_DELLINK,
+                           .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
                 .link = {.ifi_family = AF_UNSPEC, .ifi_index = (int) if_nametoindex(name)},
         };
         struct {

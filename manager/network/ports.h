@@ -10,7 +10,7 @@
 #include "../../lib/error.h"
 
 struct port_mapping {
-        char host_ip[46]; /* "": every address */
+        char host_ip[46];   /* "": every address */
         uint16_t host_port; /* 0: any free one */
         uint16_t container_port;
         const char *protocol; /* "tcp", "udp" or "sctp" */

@@ -49,7 +49,8 @@ static bool overlap(const struct net *a, const struct net *b) {
         return (a->address & mask) == (b->address & mask);
 }
 
-/* The networks that are in use: other networks' and the host's routes but the default one (proc_pid_net(5), "route"). */
+/* The networks that are in use: other networks' and the host's routes but the default one (proc_pid_net(5), "route").
+ */
 struct used {
         struct net *items;
         size_t count;
@@ -131,8 +132,9 @@ static int check_wanted(const char *wanted, const struct used *used, struct net 
                 char text[SUBNET_TEXT_SIZE];
 
                 write_net(other, text);
-                return error_set(err, EADDRINUSE, "subnet %s overlaps %s, which another network or a route of this host uses",
-                                 wanted, text);
+                return error_set(err, EADDRINUSE,
+                                 "subnet %s overlaps %s, which another network or a route of this host uses", wanted,
+                                 text);
         }
         return 0;
 }
