@@ -1,0 +1,137 @@
+#!/usr/bin/env bats
+# Seccomp: filters as the program inside meets them.
+
+load ../helpers/common
+load ../helpers/bundle
+load ../helpers/runtime
+
+setup() {
+        runtime_setup
+}
+
+teardown() {
+        runtime_teardown
+}
+
+# set_seccomp JSON
+set_seccomp() {
+        edit_config '.linux.seccomp = $seccomp' --argjson seccomp "$1"
+}
+
+# The program sees its filter: Seccomp is 2 in its status.
+filter_mode() {
+        awk '/^Seccomp:/ { print $2 }' "/proc/$1/status"
+}
+
+@test "a filtered call fails with the errno of the rule" {
+        set_seccomp '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]}'
+        set_args sh -c 'mkdir /tmp/x; ls -d /tmp/x'
+        run myrun run "$ID"
+        assert_output_contains "No space left on device" "No such file"
+}
+
+@test "the errno is EPERM where the rule names none" {
+        set_seccomp '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}'
+        set_args mkdir /tmp/x
+        run myrun run "$ID"
+        assert_failure 1
+        assert_output_contains "Operation not permitted"
+}
+
+@test "a filtered call kills the program" {
+        set_seccomp '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL_PROCESS"}]}'
+        set_args sh -c 'sh -c "mkdir /tmp/x; true"; echo "status $?"; mkdir /tmp/y; echo "status $?"'
+        run myrun run "$ID"
+        assert_output_contains "status 159"
+}
+
+@test "arguments are compared" {
+        # chmod to 0700 passes, any mode with the set-user-id bit does not.
+        set_seccomp '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["chmod"], "action": "SCMP_ACT_ERRNO",
+                "args": [{"index": 1, "value": 2048, "valueTwo": 2048, "op": "SCMP_CMP_MASKED_EQ"}]},
+                {"names": ["fchmodat"], "action": "SCMP_ACT_ERRNO",
+                "args": [{"index": 2, "value": 2048, "valueTwo": 2048, "op": "SCMP_CMP_MASKED_EQ"}]}]}'
+        set_args sh -c 'touch /tmp/x; chmod 700 /tmp/x && echo plain; chmod 4700 /tmp/x'
+        run myrun run "$ID"
+        assert_output_contains plain "Operation not permitted"
+}
+
+@test "a container with an allow list runs, with and without no_new_privs" {
+        # What busybox's true and the runtime's own last steps take.
+        set_seccomp '{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
+                "syscalls": [{"action": "SCMP_ACT_ALLOW", "names": ["execve", "brk", "arch_prctl", "set_tid_address",
+                "set_robust_list", "rseq", "prlimit64", "readlinkat", "readlink", "getrandom", "mprotect", "exit_group",
+                "prctl", "getuid", "setuid", "getgid", "setgid", "capget", "capset", "close", "close_range", "read",
+                "write", "sendmsg", "sendto", "recvmsg", "recvfrom", "fcntl", "futex", "rt_sigprocmask",
+                "rt_sigaction", "openat", "newfstatat", "fstat", "chdir", "getcwd", "setgroups", "setresuid",
+                "setresgid", "umask", "dup2", "dup3", "poll", "ppoll", "accept4", "exit", "mmap", "munmap",
+                "getpid", "gettid", "tgkill"]}]}'
+        run myrun run "$ID"
+        assert_success
+        edit_config '.process.noNewPrivileges = false | .process.capabilities[] += ["CAP_SYS_ADMIN"]'
+        run myrun run "$ID"
+        assert_success
+}
+
+@test "exec runs under the same filter" {
+        set_seccomp '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}'
+        set_args sleep 100
+        start_detached "$ID"
+        assert_equal "$(filter_mode "$(init_pid "$ID")")" 2
+        run myrun exec "$ID" mkdir /tmp/x
+        assert_failure 1
+        assert_output_contains "Operation not permitted"
+}
+
+@test "a compiled filter is kept and used again" {
+        set_seccomp '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}'
+        set_args mkdir /tmp/x
+        run myrun run "$ID"
+        assert_failure 1
+        assert_equal "$(find "$ROOT/.seccomp" -type f | wc -l)" 1
+        run myrun run "$ID"
+        assert_failure 1
+        assert_output_contains "Operation not permitted"
+        assert_equal "$(find "$ROOT/.seccomp" -type f | wc -l)" 1
+        # Nobody but root may look at it, for what is in it is run as a filter.
+        assert_equal "$(stat -c %a "$ROOT/.seccomp") $(stat -c %a "$ROOT"/.seccomp/*)" "700 600"
+        # The directory is not taken for a container.
+        run myrun list -q
+        assert_output ""
+}
+
+@test "a kept filter that somebody else could have written is not used" {
+        set_seccomp '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}'
+        set_args mkdir /tmp/x
+        run myrun run "$ID"
+        assert_failure 1
+        truncate -s 100 "$ROOT"/.seccomp/*
+        chmod 666 "$ROOT"/.seccomp/*
+        run myrun run "$ID"
+        assert_failure 1
+        assert_output_contains "Operation not permitted"
+        assert_equal "$(stat -c %a "$ROOT"/.seccomp/*)" 600
+}
+
+@test "what the profile gets wrong is named" {
+        set_seccomp '{"defaultAction": "SCMP_ACT_MAYBE"}'
+        run myrun run "$ID"
+        assert_clear_error "linux.seccomp.defaultAction" SCMP_ACT_MAYBE
+        set_seccomp '{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_Z80"]}'
+        run myrun run "$ID"
+        assert_clear_error "linux.seccomp.architectures" SCMP_ARCH_Z80
+        set_seccomp '{"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_X"]}'
+        run myrun run "$ID"
+        assert_clear_error "linux.seccomp.flags" SECCOMP_FILTER_FLAG_X
+        set_seccomp '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}'
+        run myrun run "$ID"
+        assert_clear_error "listenerPath"
+        run myrun list -q
+        assert_output ""
+}
