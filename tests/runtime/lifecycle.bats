@@ -1,0 +1,254 @@
+#!/usr/bin/env bats
+# A container's life: created, running, stopped, gone.
+
+load ../helpers/common
+load ../helpers/bundle
+load ../helpers/runtime
+
+setup() {
+        runtime_setup
+}
+
+teardown() {
+        runtime_teardown
+}
+
+@test "run executes the program, passes its output and its exit status on, and leaves nothing" {
+        set_args sh -c 'echo hello; exit 7'
+        run myrun run "$ID"
+        assert_failure 7
+        assert_output hello
+        run myrun list -q
+        assert_output ""
+        refute_exists "$ROOT/$ID"
+}
+
+@test "run reports a program killed by a signal as 128 plus its number" {
+        # The first process of a pid namespace gets no signal of its own: its child does.
+        set_args sh -c 'sh -c "kill -TERM \$\$"; exit $?'
+        run myrun run "$ID"
+        assert_failure 143
+}
+
+@test "create, start, kill and delete lead through the states of the specification" {
+        set_args sleep 100
+        myrun create "$ID" >/dev/null 2>&1
+        assert_equal "$(container_status "$ID")" created
+        myrun start "$ID"
+        assert_equal "$(container_status "$ID")" running
+        assert_equal "$(tr '\0' ' ' <"/proc/$(init_pid "$ID")/cmdline")" "sleep 100 "
+        myrun kill "$ID" KILL
+        wait_until has_status "$ID" stopped
+        assert_equal "$(init_pid "$ID")" 0
+        myrun delete "$ID"
+        run myrun state "$ID"
+        assert_failure 1
+        assert_output_contains "container does not exist"
+}
+
+@test "create does not run the program before start" {
+        set_args sh -c 'echo started >/tmp/mark; sleep 100'
+        myrun create "$ID" >/dev/null 2>&1
+        refute_exists "$BUNDLE/rootfs/tmp/mark"
+        myrun start "$ID"
+        wait_until test -s "$BUNDLE/rootfs/tmp/mark"
+}
+
+@test "state has the members callers of runc read" {
+        set_args sleep 100
+        edit_config '.annotations = {"org.example.key": "value"}'
+        start_detached "$ID"
+        run myrun state "$ID"
+        assert_success
+        assert_equal "$(jq -r '[.ociVersion, .id, .status, .bundle, .rootfs, .annotations["org.example.key"]] | join(" ")' \
+                <<<"$output")" "1.0.2 $ID running $BUNDLE $BUNDLE/rootfs value"
+        assert_equal "$(jq -r '.pid > 0 and (.created | test("^20.*T.*Z$")) and has("owner")' <<<"$output")" true
+}
+
+@test "list shows containers as a table, as ids and as JSON" {
+        set_args sleep 100
+        start_detached "$ID"
+        run myrun list
+        assert_output_contains "ID " "PID " "STATUS " "BUNDLE " "CREATED " "OWNER" "$ID" running root
+        run myrun list -q
+        assert_output "$ID"
+        run myrun list --format json
+        assert_equal "$(jq -r '.[0].id + " " + .[0].status' <<<"$output")" "$ID running"
+}
+
+@test "ps lists the container's processes" {
+        set_args sh -c 'sleep 100 & sleep 100'
+        start_detached "$ID"
+        wait_until test "$(myrun ps -f json "$ID" | jq length)" -ge 1
+        run myrun ps -f json "$ID"
+        assert_equal "$(jq "index($(init_pid "$ID")) != null" <<<"$output")" true
+        run myrun ps "$ID"
+        assert_output_contains "PID" "sleep 100"
+}
+
+@test "delete refuses a running container, and takes it with --force" {
+        set_args sleep 100
+        start_detached "$ID"
+        run myrun delete "$ID"
+        assert_failure 1
+        assert_output_contains "that is not stopped: running"
+        assert_equal "$(container_status "$ID")" running
+        myrun delete --force "$ID"
+        run myrun list -q
+        assert_output ""
+}
+
+@test "delete --force of a container that does not exist is no error" {
+        run myrun delete --force "$ID"
+        assert_success
+        run myrun delete "$ID"
+        assert_failure 1
+        assert_output_contains "container does not exist"
+}
+
+@test "a created container that was never started can be deleted" {
+        myrun create "$ID" >/dev/null 2>&1
+        run myrun delete "$ID"
+        assert_success
+}
+
+@test "kill takes signals by name and by number, TERM by default" {
+        set_args sh -c 'trap "exit 3" TERM; trap "exit 4" USR1; echo ready >/tmp/ready; while :; do sleep 0.1; done'
+        for signal in "" TERM SIGTERM 15 usr1 10; do
+                rm -f rootfs/tmp/ready
+                start_detached --keep "$ID"
+                wait_until test -s rootfs/tmp/ready
+                # shellcheck disable=SC2086
+                myrun kill "$ID" $signal
+                wait_until has_status "$ID" stopped
+                myrun delete "$ID"
+        done
+        set_args sleep 100
+        start_detached "$ID"
+        run myrun kill "$ID" NONSENSE
+        assert_failure 1
+        assert_output_contains 'unknown signal "NONSENSE"'
+}
+
+@test "kill of a stopped container says that it is not running" {
+        set_args true
+        start_detached "$ID"
+        wait_until has_status "$ID" stopped
+        run myrun kill "$ID" TERM
+        assert_failure 1
+        assert_output_contains "container not running"
+}
+
+@test "kill --all reaches every process of the container" {
+        remove_namespace pid
+        set_args sh -c 'sleep 100 & echo ready >/tmp/ready; sleep 100; true'
+        start_detached "$ID"
+        wait_until test -s rootfs/tmp/ready
+        three_processes() { [ "$(myrun ps -f json "$ID" | jq length)" = 3 ]; }
+        wait_until three_processes
+        pids=$(myrun ps -f json "$ID" | jq -r '.[]')
+        myrun kill --all "$ID" KILL
+        for pid in $pids; do
+                wait_until process_gone "$pid"
+        done
+}
+
+@test "pause stops all processes and resume lets them go on" {
+        set_args sh -c 'while :; do echo x >>/tmp/ticks; sleep 0.02; done'
+        start_detached "$ID"
+        wait_until test -s rootfs/tmp/ticks
+        myrun pause "$ID"
+        assert_equal "$(container_status "$ID")" paused
+        before=$(wc -l <rootfs/tmp/ticks)
+        sleep 0.2
+        assert_equal "$(wc -l <rootfs/tmp/ticks)" "$before"
+        run myrun pause "$ID"
+        assert_failure 1
+        myrun resume "$ID"
+        assert_equal "$(container_status "$ID")" running
+        more_ticks() { [ "$(wc -l <rootfs/tmp/ticks)" -gt "$before" ]; }
+        wait_until more_ticks
+        run myrun resume "$ID"
+        assert_failure 1
+        assert_output_contains "not paused"
+}
+
+@test "a paused container can be deleted with --force" {
+        set_args sleep 100
+        start_detached "$ID"
+        myrun pause "$ID"
+        run myrun delete --force "$ID"
+        assert_success
+}
+
+@test "start refuses a container that runs or has ended" {
+        set_args sleep 100
+        start_detached "$ID"
+        run myrun start "$ID"
+        assert_failure 1
+        assert_output_contains "cannot start an already running container"
+        myrun kill "$ID" KILL
+        wait_until has_status "$ID" stopped
+        run myrun start "$ID"
+        assert_failure 1
+        assert_output_contains "cannot start a container that has stopped"
+}
+
+@test "an id that is taken is refused, and the container that has it is left alone" {
+        set_args sleep 100
+        start_detached "$ID"
+        run myrun create "$ID"
+        assert_failure 1
+        assert_output_contains "container with id exists"
+        assert_equal "$(container_status "$ID")" running
+}
+
+@test "--pid-file holds the pid of init" {
+        set_args sleep 100
+        myrun create --pid-file "$BATS_TEST_TMPDIR/pid" "$ID" >/dev/null 2>&1
+        assert_equal "$(cat "$BATS_TEST_TMPDIR/pid")" "$(init_pid "$ID")"
+}
+
+@test "a pid that has come to mean another process is never signalled" {
+        set_args sleep 100
+        start_detached "$ID"
+        real=$(init_pid "$ID")
+        spawn sleep 100
+        jq --argjson pid "$SPAWNED" '.pid = $pid' "$ROOT/$ID/state.json" >"$ROOT/$ID/state.json.edit"
+        mv "$ROOT/$ID/state.json.edit" "$ROOT/$ID/state.json"
+        assert_equal "$(container_status "$ID")" stopped
+        run myrun kill "$ID" KILL
+        assert_failure 1
+        myrun delete --force "$ID"
+        kill -0 "$SPAWNED"
+        kill "$SPAWNED"
+        wait_until process_gone "$real"
+}
+
+@test "spec writes a config that runs, and does not overwrite one" {
+        rm config.json
+        myrun spec
+        set_args echo hello
+        edit_config '.process.terminal = false'
+        run myrun run "$ID"
+        assert_success
+        assert_output hello
+        run myrun spec
+        assert_failure 1
+        assert_output_contains "config.json exists"
+}
+
+@test "checkpoint and restore say that they are not there" {
+        for command in checkpoint restore; do
+                run myrun $command "$ID"
+                assert_failure 1
+                assert_output_contains "$command: not supported in this build"
+        done
+}
+
+@test "the version has the shape of runc's" {
+        run myrun --version
+        assert_success
+        assert_output_matches '^myrun version [0-9.]+'
+        assert_output_contains "spec: 1."
+}

@@ -1,0 +1,237 @@
+#!/usr/bin/env bats
+# mounts, root, masked and read-only paths, /dev.
+
+load ../helpers/common
+load ../helpers/bundle
+load ../helpers/runtime
+
+setup() {
+        runtime_setup
+        VOLUME=$BATS_TEST_TMPDIR/volume
+        mkdir "$VOLUME"
+        echo data >"$VOLUME/file"
+}
+
+teardown() {
+        runtime_teardown
+}
+
+# add_mount DESTINATION TYPE SOURCE OPTION...
+add_mount() {
+        edit_config '.mounts += [{destination: $d, type: $t, source: $s, options: $ARGS.positional}]' \
+                --arg d "$1" --arg t "$2" --arg s "$3" --args -- "${@:4}"
+}
+
+# jq takes the expression before --args here
+edit_config() {
+        local expression=$1
+
+        shift
+        jq "$expression" "$BUNDLE/config.json" "$@" >"$BUNDLE/config.json.new"
+        mv "$BUNDLE/config.json.new" "$BUNDLE/config.json"
+}
+
+# The options of one mount as the container sees them.
+mount_options() {
+        set_args sh -c "grep ' $1 ' /proc/self/mountinfo"
+        myrun run "$ID" | awk '{ print $6 }'
+}
+
+@test "a bind mount shows the host's directory, writable" {
+        add_mount /data bind "$VOLUME" rbind
+        set_args sh -c 'cat /data/file; echo new >/data/new'
+        run myrun run "$ID"
+        assert_success
+        assert_output data
+        assert_equal "$(cat "$VOLUME/new")" new
+}
+
+@test "a bind mount of a file makes the file it is mounted on" {
+        add_mount /some/where/file none "$VOLUME/file" bind
+        set_args cat /some/where/file
+        run myrun run "$ID"
+        assert_output data
+}
+
+@test "ro makes a bind mount read-only" {
+        add_mount /data bind "$VOLUME" rbind ro
+        set_args touch /data/new
+        run myrun run "$ID"
+        assert_failure
+        assert_output_contains "Read-only file system"
+        refute_exists "$VOLUME/new"
+}
+
+@test "a relative bind source starts at the bundle" {
+        mkdir "$BUNDLE/beside"
+        echo here >"$BUNDLE/beside/file"
+        add_mount /data bind beside bind
+        set_args cat /data/file
+        run myrun run "$ID"
+        assert_output here
+}
+
+@test "mount options arrive at the mount" {
+        add_mount /data bind "$VOLUME" bind nosuid nodev noexec noatime ro
+        run mount_options /data
+        assert_output_matches 'ro.*nosuid.*nodev.*noexec.*noatime'
+}
+
+@test "rro makes what is mounted below read-only too" {
+        mkdir "$VOLUME/below"
+        mount -t tmpfs tmpfs "$VOLUME/below"
+        add_mount /data bind "$VOLUME" rbind rro
+        set_args touch /data/below/new
+        run myrun run "$ID"
+        umount "$VOLUME/below"
+        assert_failure
+        assert_output_contains "Read-only file system"
+}
+
+@test "tmpfs takes its options, and refuses wrong ones by name" {
+        add_mount /scratch tmpfs tmpfs size=1m mode=1777 nosuid
+        set_args sh -c 'grep /scratch /proc/mounts; ls -ld /scratch'
+        run myrun run "$ID"
+        assert_success
+        assert_output_contains "size=1024k" "drwxrwxrwt"
+        edit_config '.mounts[-1].options = ["size=nonsense"]'
+        run myrun run "$ID"
+        assert_clear_error "mounts[6] /scratch" size
+}
+
+@test "tmpcopyup fills a tmpfs with what was there" {
+        mkdir rootfs/full
+        echo content >rootfs/full/file
+        ln -s file rootfs/full/link
+        add_mount /full tmpfs tmpfs tmpcopyup
+        set_args sh -c 'cat /full/link; echo more >/full/new'
+        run myrun run "$ID"
+        assert_success
+        assert_output content
+        refute_exists rootfs/full/new
+}
+
+@test "propagation is what the mount asks for" {
+        for propagation in private slave shared unbindable; do
+                edit_config 'del(.mounts[6])'
+                add_mount /data bind "$VOLUME" bind "$propagation"
+                set_args sh -c "grep ' /data ' /proc/self/mountinfo"
+                run myrun run "$ID"
+                case $propagation in
+                shared) assert_output_contains shared: ;;
+                unbindable) assert_output_contains unbindable ;;
+                *) refute_output_contains shared: unbindable ;;
+                esac
+        done
+}
+
+@test "a mount on a link in the rootfs stays in the rootfs" {
+        ln -s /etc rootfs/link
+        mkdir -p rootfs/etc
+        add_mount /link/inside bind "$VOLUME" bind
+        set_args cat /etc/inside/file
+        run myrun run "$ID"
+        assert_success
+        assert_output data
+        refute_exists /etc/inside
+}
+
+@test "a mount whose path climbs out stays in the rootfs" {
+        ln -s ../../../../../../.. rootfs/up
+        add_mount "/up/$ID" bind "$VOLUME" bind
+        set_args cat "/$ID/file"
+        run myrun run "$ID"
+        assert_success
+        assert_output data
+        refute_exists "/$ID"
+}
+
+@test "a missing bind source is named" {
+        add_mount /data bind "$VOLUME/no-such" bind
+        run myrun run "$ID"
+        assert_clear_error "mounts[6] /data: source $VOLUME/no-such: No such file or directory"
+}
+
+@test "an unknown file system is named" {
+        add_mount /data no-such-fs none
+        run myrun run "$ID"
+        assert_clear_error "mounts[6] /data" no-such-fs
+}
+
+@test "root.readonly protects the root and nothing else" {
+        edit_config '.root.readonly = true'
+        set_args sh -c 'touch /dev/shm/new && touch /new'
+        run myrun run "$ID"
+        assert_failure
+        assert_output_contains "/new: Read-only file system"
+        refute_output_contains "/dev/shm"
+}
+
+@test "mounts do not appear on the host" {
+        add_mount /data bind "$VOLUME" bind
+        set_args sleep 100
+        start_detached "$ID"
+        run grep "$BUNDLE" /proc/self/mountinfo
+        assert_failure
+}
+
+@test "masked paths are empty or not readable" {
+        edit_config '.linux.maskedPaths = ["/proc/keys", "/proc/acpi", "/etc", "/no/such/path"]'
+        mkdir -p rootfs/etc
+        echo secret >rootfs/etc/secret
+        set_args sh -c 'cat /proc/keys; ls /etc; ls /proc/acpi; touch /etc/new'
+        run myrun run "$ID"
+        assert_failure
+        assert_output_contains "Read-only file system"
+        refute_output_contains secret
+}
+
+@test "read-only paths cannot be written" {
+        mkdir -p rootfs/fixed
+        edit_config '.linux.readonlyPaths += ["/fixed", "/no/such/path"]'
+        set_args sh -c 'touch /fixed/new; echo 1 >/proc/sys/kernel/domainname'
+        run myrun run "$ID"
+        assert_output_matches '/fixed/new: Read-only file system'
+        assert_output_matches '/proc/sys/kernel/domainname: Read-only file system'
+}
+
+@test "/dev has the devices and links every container has" {
+        set_args sh -c 'cd /dev; for d in null zero full random urandom tty; do test -c $d || echo missing $d; done
+                for l in fd stdin stdout stderr ptmx; do readlink $l; done'
+        run myrun run "$ID"
+        assert_output "/proc/self/fd
+/proc/self/fd/0
+/proc/self/fd/1
+/proc/self/fd/2
+pts/ptmx"
+}
+
+@test "linux.devices are made with type, number, mode and owner" {
+        edit_config '.linux.devices = [
+                {path: "/dev/fuse", type: "c", major: 10, minor: 229, fileMode: 384, uid: 5, gid: 6},
+                {path: "/dev/deep/pipe", type: "p", fileMode: 420}]'
+        set_args sh -c 'ls -ln /dev/fuse /dev/deep/pipe'
+        run myrun run "$ID"
+        assert_success
+        assert_output_matches 'crw------- +1 5 +6 +10, 229 .* /dev/fuse'
+        assert_output_matches 'prw-r--r-- +1 0 +0 .* /dev/deep/pipe'
+}
+
+@test "the cgroup mount shows the container's own cgroup" {
+        add_mount /sys/fs/cgroup cgroup cgroup ro nosuid noexec nodev
+        set_args sh -c 'cat /sys/fs/cgroup/pids/cgroup.procs 2>/dev/null || cat /sys/fs/cgroup/cgroup.procs'
+        run myrun run "$ID"
+        assert_success
+        assert_output_matches '^1'
+}
+
+@test "a symbolic link instead of /proc, /sys or /dev is refused" {
+        for path in proc sys dev; do
+                rm -rf "rootfs/${path:?}"
+                ln -s /tmp "rootfs/$path"
+                run myrun run "$ID"
+                assert_clear_error "/$path"
+                rm "rootfs/$path"
+                mkdir "rootfs/$path"
+        done
+}
