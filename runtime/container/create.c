@@ -171,6 +171,12 @@ static int make_cgroup(struct creation *creation, struct error *err) {
         return cgroup_create(&request, &creation->launch.cgroup, err);
 }
 
+static int resolve_capabilities(const struct runtime_config *config, struct capability_sets *out, struct error *err) {
+        if (config->linux_.namespaces[NAMESPACE_USER].present)
+                return capabilities_resolve_in_user_namespace(config->process->capabilities, out, err);
+        return capabilities_resolve(config->process->capabilities, out, err);
+}
+
 /* Everything that can fail for reasons of the config or the host fails here, before there is a process. */
 static int prepare(struct creation *creation, struct error *err) {
         const struct runtime_config *config = &creation->bundle.config;
@@ -187,11 +193,11 @@ static int prepare(struct creation *creation, struct error *err) {
                 return launch->proc_fd;
         if ((r = namespaces_prepare(&config->linux_, &launch->namespaces, err)) < 0 ||
             (r = prepare_root(creation, err)) < 0 ||
-            (r = capabilities_resolve(config->process->capabilities, &launch->capabilities, err)) < 0)
+            (r = resolve_capabilities(config, &launch->capabilities, err)) < 0)
                 return r;
         if (config->linux_.seccomp &&
             (r = seccomp_compile(config->linux_.seccomp, creation->root_fd, &launch->seccomp, err)) < 0)
-                return error_wrap(err, "linux.seccomp");
+                return r;
         if (creation->options->console_socket &&
             (launch->console_socket = terminal_connect(creation->options->console_socket, err)) < 0)
                 return launch->console_socket;

@@ -130,20 +130,10 @@ static uint64_t resolve_set(struct resolution *state, const char *const *const *
         return bits;
 }
 
-int capabilities_resolve(const struct runtime_capabilities *names, struct capability_sets *out, struct error *err) {
-        struct __user_cap_data_struct own[2] = {0};
-        struct resolution state = {0};
-        int r;
-
-        *out = (struct capability_sets){0};
-        if (!names)
-                return 0;
-        r = own_sets(own, err);
-        if (r < 0)
-                return r;
-        state.known = kernel_count();
-        state.held = (uint64_t) own[1].permitted << 32 | own[0].permitted;
-
+/* @held: the capabilities that can be handed on */
+static int resolve(const struct runtime_capabilities *names, uint64_t held, struct capability_sets *out,
+                   struct error *err) {
+        struct resolution state = {.held = held, .known = kernel_count()};
         const char *const *const sets[] = {names->bounding, names->permitted, names->effective, names->inheritable,
                                            names->ambient};
         uint64_t *const results[] = {&out->bounding, &out->permitted, &out->effective, &out->inheritable,
@@ -161,6 +151,23 @@ int capabilities_resolve(const struct runtime_capabilities *names, struct capabi
                 out->ambient &= out->permitted & out->inheritable;
         }
         return 0;
+}
+
+int capabilities_resolve(const struct runtime_capabilities *names, struct capability_sets *out, struct error *err) {
+        struct __user_cap_data_struct own[2] = {0};
+        int r;
+
+        *out = (struct capability_sets){0};
+        if (!names)
+                return 0;
+        r = own_sets(own, err);
+        return r < 0 ? r : resolve(names, (uint64_t) own[1].permitted << 32 | own[0].permitted, out, err);
+}
+
+int capabilities_resolve_in_user_namespace(const struct runtime_capabilities *names, struct capability_sets *out,
+                                           struct error *err) {
+        *out = (struct capability_sets){0};
+        return names ? resolve(names, UINT64_MAX, out, err) : 0;
 }
 
 int capabilities_drop_bounding(const struct capability_sets *sets, struct error *err) {

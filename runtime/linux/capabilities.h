@@ -25,6 +25,13 @@ struct capability_sets {
 int capabilities_resolve(const struct runtime_capabilities *names, struct capability_sets *out, struct error *err);
 
 /**
+ * As capabilities_resolve(), for a process that will be in a user namespace of the
+ * container's: there it holds whatever the kernel knows, also when this process does not.
+ */
+int capabilities_resolve_in_user_namespace(const struct runtime_capabilities *names, struct capability_sets *out,
+                                           struct error *err);
+
+/**
  * First half, while still privileged: drops the bounding set to the given one and
  * sets PR_SET_KEEPCAPS so that the change of user leaves the permitted set.
  */
