@@ -143,7 +143,7 @@ static int make_working_directory(const struct bundle *bundle, struct error *err
 
 static int fill(struct bundle *bundle, struct error *err) {
         const struct container *container = bundle->container;
-        const char *parent = container->options.cgroup_parent ? container->options.cgroup_parent : "/mymgr";
+        const char *parent = container->options.cgroup_parent;
         bool host_names = str_equal(container->options.uts, "host");
         struct runtime_root *root = arena_alloc(bundle->arena, 1, sizeof(*root));
         struct runtime_config *config = bundle->config;
@@ -156,7 +156,9 @@ static int fill(struct bundle *bundle, struct error *err) {
         config->process = bundle->process;
         config->hostname = host_names ? NULL : container->hostname;
         config->domainname = container->options.domainname;
-        config->linux_.cgroups_path = arena_printf(bundle->arena, "%s/%s", parent, container->id);
+        /* Directly below the root unless told otherwise: no directory of ours stays behind when the last one goes. */
+        config->linux_.cgroups_path = parent ? arena_printf(bundle->arena, "%s/%s", parent, container->id)
+                                             : arena_printf(bundle->arena, "/mymgr-%s", container->id);
         config->linux_.resources = bundle->resources;
         r = set_process(bundle, err);
         if (r == 0)
