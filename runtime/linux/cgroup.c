@@ -90,26 +90,22 @@ int cgroup_find_controller(const struct cgroup *cgroup, const char *controller) 
         return -1;
 }
 
-/* mkdir -p from the hierarchy's mount on. Returns 1 when the last directory is new, 0 when it was there. */
-static int make_path(const char *mount, const char *path) {
-        _cleanup_free_ char *relative = xstrdup(path + strspn(path, "/"));
-        _cleanup_fd_ int root = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+/* mkdir -p below the hierarchy's mount. Returns 1 when the last directory is new, 0 when it was there. */
+static int make_path(const struct cgroup_hierarchy *hierarchy) {
+        _cleanup_free_ char *path = NULL;
 
-        if (root < 0)
-                return -errno;
-        if (relative[0] == '\0')
-                return 0;
-        if (mkdirat(root, relative, 0755) == 0)
+        if (mkdir(hierarchy->directory, 0755) == 0)
                 return 1;
         if (errno != ENOENT)
                 return errno == EEXIST ? 0 : -errno;
-        for (char *slash = relative; (slash = strchr(slash, '/')); slash++) {
+        path = xstrdup(hierarchy->directory);
+        for (char *slash = path + strlen(hierarchy->mount); (slash = strchr(slash + 1, '/'));) {
                 *slash = '\0';
-                if (mkdirat(root, relative, 0755) < 0 && errno != EEXIST)
+                if (mkdir(path, 0755) < 0 && errno != EEXIST)
                         return -errno;
                 *slash = '/';
         }
-        if (mkdirat(root, relative, 0755) == 0)
+        if (mkdir(path, 0755) == 0)
                 return 1;
         return errno == EEXIST ? 0 : -errno;
 }
@@ -118,7 +114,8 @@ static int make_path(const char *mount, const char *path) {
 static int check_empty(const struct cgroup *cgroup, size_t index, struct error *err) {
         _cleanup_free_ pid_t *pids = NULL;
         size_t count = 0;
-        int r = cgroup_tree_pids(cgroup->places[index].fd, &pids, &count);
+        int dir_fd = cgroup_directory(cgroup, index);
+        int r = dir_fd < 0 ? dir_fd : cgroup_tree_pids(dir_fd, &pids, &count);
 
         if (r < 0 && r != -ENOENT)
                 return error_errno(err, -r, "%s", cgroup->hierarchies[index].directory);
@@ -130,20 +127,12 @@ static int check_empty(const struct cgroup *cgroup, size_t index, struct error *
 }
 
 int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err) {
-        const struct cgroup_hierarchy *hierarchy = &cgroup->hierarchies[index];
-        struct cgroup_place *place = &cgroup->places[index];
-        int made = make_path(hierarchy->mount, hierarchy->directory + strlen(hierarchy->mount));
-        int r;
+        int made = make_path(&cgroup->hierarchies[index]);
 
         if (made < 0)
-                return error_errno(err, -made, "cannot make the cgroup %s", hierarchy->directory);
-        place->made = made > 0;
-        r = cgroup_directory(cgroup, index);
-        if (r < 0)
-                return error_errno(err, -r, "%s", hierarchy->directory);
-        if (!made)
-                return check_empty(cgroup, index, err);
-        return 0;
+                return error_errno(err, -made, "cannot make the cgroup %s", cgroup->hierarchies[index].directory);
+        cgroup->places[index].made = made > 0;
+        return made ? 0 : check_empty(cgroup, index, err);
 }
 
 /* Takes back what a create that failed has made. */

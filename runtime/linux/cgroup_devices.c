@@ -1,7 +1,9 @@
 /* Device rules: those every container gets, and the devices controller of v1. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../lib/cleanup.h"
 #include "cgroup_private.h"
@@ -36,8 +38,24 @@ static void number_text(struct opt_i64 number, char *out, size_t size) {
                 (void) snprintf(out, size, "*");
 }
 
-static int write_rule(int dir_fd, const struct runtime_device_rule *rule, struct error *err) {
-        const char *file = rule->allow ? "devices.allow" : "devices.deny";
+/* devices.allow and devices.deny, each opened once for all rules. */
+struct device_files {
+        int dir_fd;
+        int fds[2]; /* by "allow" */
+};
+
+static int write_text(struct device_files *files, bool allow, const char *text, struct error *err) {
+        const char *name = allow ? "devices.allow" : "devices.deny";
+        int *fd = &files->fds[allow];
+
+        if (*fd < 0)
+                *fd = openat(files->dir_fd, name, O_WRONLY | O_CLOEXEC);
+        if (*fd < 0 || write(*fd, text, strlen(text)) < 0)
+                return cgroup_file_error(err, errno, "linux.resources.devices", name, text);
+        return 0;
+}
+
+static int write_rule(struct device_files *files, const struct runtime_device_rule *rule, struct error *err) {
         char major[24], minor[24], text[64];
 
         number_text(rule->major, major, sizeof(major));
@@ -47,7 +65,7 @@ static int write_rule(int dir_fd, const struct runtime_device_rule *rule, struct
                 (void) snprintf(text, sizeof(text), "a");
         else
                 (void) snprintf(text, sizeof(text), "%c %s:%s %s", rule->type, major, minor, rule->access);
-        return cgroup_file_set(dir_fd, file, text, "linux.resources.devices", err);
+        return write_text(files, rule->allow, text, err);
 }
 
 static bool names_all(const struct runtime_device_rule *rule) {
@@ -59,23 +77,42 @@ static bool names_all(const struct runtime_device_rule *rule) {
  * A rule of type "a" that does not cover everything stands for one rule of
  * each type; the kernel would take it for all devices.
  */
-static int apply_rule(int dir_fd, const struct runtime_device_rule *rule, struct error *err) {
+static int apply_rule(struct device_files *files, const struct runtime_device_rule *rule, struct error *err) {
         struct runtime_device_rule part = *rule;
         int r;
 
         if (rule->type != 'a' || names_all(rule))
-                return write_rule(dir_fd, rule, err);
+                return write_rule(files, rule, err);
         part.type = 'c';
-        r = write_rule(dir_fd, &part, err);
+        r = write_rule(files, &part, err);
         part.type = 'b';
-        return r < 0 ? r : write_rule(dir_fd, &part, err);
+        return r < 0 ? r : write_rule(files, &part, err);
+}
+
+static int apply_rules(struct device_files *files, const struct runtime_resources *resources, bool fresh,
+                       struct error *err) {
+        bool everything = false;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < resources->device_count; i++) {
+                const struct runtime_device_rule *rule = &resources->devices[i];
+
+                /* A new cgroup starts with nothing. */
+                if (fresh && i == 0 && !rule->allow && names_all(rule))
+                        continue;
+                r = apply_rule(files, rule, err);
+                everything = names_all(rule) ? rule->allow : everything;
+        }
+        for (size_t i = 0; r == 0 && !everything && i < cgroup_default_device_rule_count; i++)
+                r = apply_rule(files, &cgroup_default_device_rules[i], err);
+        return r;
 }
 
 int cgroup_v1_apply_devices(const struct cgroup *cgroup, const struct runtime_resources *resources, bool fresh,
                             struct error *err) {
+        struct device_files files = {.fds = {-1, -1}};
         int index = cgroup_find_controller(cgroup, "devices");
-        bool everything = false;
-        int dir_fd, r = 0;
+        int r = 0;
 
         if (!fresh && resources->device_count == 0)
                 return 0;
@@ -84,26 +121,18 @@ int cgroup_v1_apply_devices(const struct cgroup *cgroup, const struct runtime_re
                         return 0;
                 return error_set(err, EOPNOTSUPP, "linux.resources.devices: this host has no devices controller");
         }
-        dir_fd = cgroup_directory(cgroup, (size_t) index);
-        if (dir_fd < 0)
-                return error_errno(err, -dir_fd, "%s", cgroup->hierarchies[index].directory);
+        files.dir_fd = cgroup_directory(cgroup, (size_t) index);
+        if (files.dir_fd < 0)
+                return error_errno(err, -files.dir_fd, "%s", cgroup->hierarchies[index].directory);
 
-        /* A new cgroup may do what its parent may: the container starts from nothing. */
-        if (fresh) {
-                r = cgroup_file_set(dir_fd, "devices.deny", "a", "linux.resources.devices", err);
-                if (r < 0)
-                        return cgroup->rootless ? 0 : r;
-        }
-        for (size_t i = 0; r == 0 && i < resources->device_count; i++) {
-                const struct runtime_device_rule *rule = &resources->devices[i];
-
-                /* That is where it starts. */
-                if (fresh && i == 0 && !rule->allow && names_all(rule))
-                        continue;
-                r = apply_rule(dir_fd, rule, err);
-                everything = names_all(rule) ? rule->allow : everything;
-        }
-        for (size_t i = 0; r == 0 && !everything && i < cgroup_default_device_rule_count; i++)
-                r = apply_rule(dir_fd, &cgroup_default_device_rules[i], err);
+        /* A new cgroup may do what its parent may, until that is taken away. */
+        if (fresh)
+                r = write_text(&files, false, "a", err);
+        if (r < 0 && cgroup->rootless)
+                r = 0;
+        else if (r == 0)
+                r = apply_rules(&files, resources, fresh, err);
+        fd_close_at(&files.fds[0]);
+        fd_close_at(&files.fds[1]);
         return r;
 }

@@ -80,7 +80,7 @@ int cgroup_add_hierarchy(struct cgroup *cgroup, const struct cgroup_hierarchy *h
 /** Takes a hierarchy out of the handle again; those behind it move up. */
 void cgroup_drop_hierarchy(struct cgroup *cgroup, size_t index);
 
-/** Makes the directory of hierarchy `index` with its parents and opens it. 0, or a negative errno. */
+/** Makes the directory of hierarchy `index` with its parents. 0, or a negative errno (-EBUSY: others live in it). */
 int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err);
 
 /** An fd of the hierarchy's directory, opened when needed; it belongs to the cgroup. */

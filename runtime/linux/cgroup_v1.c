@@ -65,10 +65,12 @@ static int prepare_cpuset(struct cgroup *cgroup, size_t index, struct error *err
 static int complete_cpuset(struct cgroup *cgroup, size_t index, struct error *err) {
         size_t before = 0, count = 0;
         int r = cgroup_make_directory(cgroup, index, err);
+        int dir_fd;
 
         if (r < 0 || !cgroup->places[index].made)
                 return r == -EBUSY ? 0 : r; /* -EBUSY: an earlier update has made and filled it */
         r = prepare_cpuset(cgroup, index, err);
+        dir_fd = cgroup_directory(cgroup, index);
 
         /* Until a round finds nothing new: processes fork meanwhile. */
         do {
@@ -80,7 +82,7 @@ static int complete_cpuset(struct cgroup *cgroup, size_t index, struct error *er
                         char text[16];
 
                         (void) snprintf(text, sizeof(text), "%d", (int) pids[i]);
-                        r = cgroup_file_put(cgroup->places[index].fd, "cgroup.procs", text);
+                        r = cgroup_file_put(dir_fd, "cgroup.procs", text);
                         if (r == -ESRCH)
                                 r = 0;
                         if (r < 0)
