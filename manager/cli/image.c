@@ -1,22 +1,33 @@
 /*
  * mymgr image: the image commands under docker's newer names.
  */
-#include <stdio.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "../image/store.h"
 #include "cli.h"
 #include "commands.h"
+#include "format.h"
 #include "image_inspect.h"
+
+struct options {
+        const char *format;
+};
+
+static const struct option_row inspect_options[] = {
+        {"format", 'f', NULL, OPTION_STRING, offsetof(struct options, format), "TEMPLATE",
+         "Print by a template, such as {{.Id}}"},
+        {0},
+};
 
 static int image_inspect(const struct command *command, void *context, int argc, char **argv) {
         struct cli *cli = context;
+        struct options options = {0};
         _cleanup_json_writer_ struct json_writer writer = {.indent = 4};
         _cleanup_free_ char *text = NULL;
         struct error err = {0};
         struct store *store;
         int status = 0;
-        int r = cli_parse(command, cli, "image", NULL, &argc, &argv);
+        int r = cli_parse(command, cli, "image", &options, &argc, &argv);
 
         if (r >= 0)
                 return r;
@@ -36,15 +47,15 @@ static int image_inspect(const struct command *command, void *context, int argc,
         }
         json_end_array(&writer);
         text = json_writer_take(&writer);
-        (void) printf("%s\n", text);
-        return status;
+        error_clear(&err);
+        return format_print(text, options.format, &err) < 0 ? cli_fail(&err) : status;
 }
 
 static const struct command commands[] = {
         IMAGE_SHARED_ROWS
         {"ls", "list", "[OPTIONS] [NAME]", "List images", cli_images_options, 0, 1, true, cli_images},
         {"rm", "remove", "[OPTIONS] IMAGE...", "Remove images", cli_rmi_options, 1, -1, true, cli_rmi},
-        {"inspect", NULL, "IMAGE...", "Show all about images", NULL, 1, -1, true, image_inspect},
+        {"inspect", NULL, "[OPTIONS] IMAGE...", "Show all about images", inspect_options, 1, -1, true, image_inspect},
         {0},
 };
 

@@ -266,7 +266,7 @@ int container_create(const struct manager *manager, struct store *store, struct 
         container->options = *options;
         *options = (struct container_options) CONTAINER_OPTIONS_DEFAULT;
         container->image = arena_strdup(container->arena, image_name);
-        r = image_find(store, image_name, &image, err);
+        r = image_find_or_default(store, image_name, &image, err);
         if (r < 0)
                 return r;
         r = fill(manager, store, container, image, command, err);

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
-#include "../../lib/file.h"
 #include "../../lib/path.h"
 #include "store_internal.h"
 
@@ -125,15 +124,26 @@ int staging_keep_blob(struct staging *staging, const char *name, const char *dig
         return 0;
 }
 
+/* Not synced: store_publish() syncs everything staged at once. What is there already has the same content. */
+static int write_staged(int dir_fd, const char *name, const char *data, size_t size, struct error *err) {
+        _cleanup_fd_ int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        int r;
+
+        if (fd < 0)
+                return errno == EEXIST ? 0 : error_errno(err, errno, "staged file %s", name);
+        r = fd_write_all(fd, data, size);
+        return r < 0 ? error_errno(err, -r, "staged file %s", name) : 0;
+}
+
 int staging_put_blob(struct staging *staging, const char *data, size_t size, char digest[SHA256_HEX_SIZE],
                      struct error *err) {
         sha256_of(data, size, digest);
-        return file_write_atomic(staging->blobs_fd, digest, data, size, 0644, err);
+        return write_staged(staging->blobs_fd, digest, data, size, err);
 }
 
 int staging_note_size(struct staging *staging, const char *diff_id, uint64_t size, struct error *err) {
         _cleanup_free_ char *name = str_format("%s.size", diff_id);
         _cleanup_free_ char *text = str_format("%llu\n", (unsigned long long) size);
 
-        return file_write_atomic(staging->layers_fd, name, text, strlen(text), 0644, err);
+        return write_staged(staging->layers_fd, name, text, strlen(text), err);
 }
