@@ -63,7 +63,7 @@ static int run(const struct create_options *request, bool keep) {
 
         if (container_create(request, &created, &err) < 0)
                 return cmd_fail(&err);
-        if (container_poststart(request->root, request->id, &err) < 0)
+        if (created.has_poststart && container_poststart(request->root, request->id, &err) < 0)
                 status = cmd_fail(&err);
         if (!request->detach) {
                 int ended = stay(request, &created, keep);

@@ -54,12 +54,12 @@ int pid_file_write(const char *path, pid_t pid, struct error *err) {
 static const char *now(struct arena *arena) {
         struct timespec time;
         struct tm parts;
-        char text[32];
 
         (void) clock_gettime(CLOCK_REALTIME, &time);
         (void) gmtime_r(&time.tv_sec, &parts);
-        (void) strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-        return arena_printf(arena, "%s.%09ldZ", text, time.tv_nsec);
+        /* Not strftime(3): it reads the time zone's file even for UTC. */
+        return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", parts.tm_year + 1900, parts.tm_mon + 1,
+                            parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, time.tv_nsec);
 }
 
 static int check_terminal(const struct creation *creation, struct error *err) {
@@ -157,6 +157,13 @@ static int prepare_root(struct creation *creation, struct error *err) {
         return mount_plan_prepare(creation->bundle.arena, config, creation->bundle.fd, &launch->mounts, err);
 }
 
+static bool mounts_cgroups(const struct runtime_config *config) {
+        for (size_t i = 0; i < config->mount_count; i++)
+                if (str_equal(config->mounts[i].type, "cgroup"))
+                        return true;
+        return false;
+}
+
 static int make_cgroup(struct creation *creation, struct error *err) {
         const struct runtime_config *config = &creation->bundle.config;
         struct cgroup_request request = {
@@ -166,6 +173,7 @@ static int make_cgroup(struct creation *creation, struct error *err) {
                 .rootless = geteuid() != 0,
                 .resources = config->linux_.resources,
                 .annotations = &config->annotations,
+                .complete = mounts_cgroups(config),
         };
 
         return cgroup_create(&request, &creation->launch.cgroup, err);
@@ -366,6 +374,8 @@ static int handle_message(struct creation *creation, enum sync_kind kind, int *f
                 return run_host_hooks(creation, err);
         case SYNC_CONSOLE:
                 creation->terminal = take_fd(fd);
+                /* Before the program can ask for it. */
+                terminal_copy_size(STDIN_FILENO, creation->terminal);
                 return 0;
         case SYNC_SECCOMP:
                 return send_listener(creation, *fd, err);
@@ -503,7 +513,11 @@ int container_create(const struct create_options *options, struct created *out, 
                 undo(&creation);
         } else {
                 *out = (struct created){
-                        .pid = creation.pid, .pidfd = take_fd(&creation.pidfd), .terminal = take_fd(&creation.terminal)};
+                        .pid = creation.pid,
+                        .pidfd = take_fd(&creation.pidfd),
+                        .terminal = take_fd(&creation.terminal),
+                        .has_poststart = creation.bundle.config.hooks[HOOK_POSTSTART].count > 0,
+                };
         }
         release(&creation);
         return r;

@@ -31,7 +31,8 @@ struct create_options {
 struct created {
         pid_t pid;
         int pidfd;
-        int terminal; /* master side when the caller relays it, else -1 */
+        int terminal;       /* master side when the caller relays it, else -1 */
+        bool has_poststart; /* the caller has to run container_poststart() */
 };
 
 /**

@@ -126,6 +126,12 @@ static int open_root(struct execution *execution, struct error *err) {
         return execution->root_fd < 0 ? error_errno(err, errno, "the container's root") : 0;
 }
 
+static int resolve_capabilities(const struct exec_options *options, struct capability_sets *out, struct error *err) {
+        if (options->config->linux_.namespaces[NAMESPACE_USER].present)
+                return capabilities_resolve_in_user_namespace(options->process->capabilities, out, err);
+        return capabilities_resolve(options->process->capabilities, out, err);
+}
+
 static int prepare(struct execution *execution, struct error *err) {
         const struct exec_options *options = execution->options;
         const struct runtime_seccomp *seccomp = options->config->linux_.seccomp;
@@ -138,10 +144,10 @@ static int prepare(struct execution *execution, struct error *err) {
                 return execution->proc_fd;
         plan_namespaces(execution);
         if ((r = open_root(execution, err)) < 0 || (r = open_cgroups(execution, err)) < 0 ||
-            (r = capabilities_resolve(options->process->capabilities, &execution->capabilities, err)) < 0)
+            (r = resolve_capabilities(options, &execution->capabilities, err)) < 0)
                 return r;
         if (seccomp && (r = seccomp_compile(seccomp, execution->container->root_fd, &execution->seccomp, err)) < 0)
-                return error_wrap(err, "linux.seccomp");
+                return r;
         if (options->console_socket && (execution->console_socket = terminal_connect(options->console_socket, err)) < 0)
                 return execution->console_socket;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
@@ -259,6 +265,9 @@ static int release_process(struct execution *execution, struct error *err) {
                 if (r < 0)
                         return error_wrap(err, "process.oomScoreAdj");
         }
+        /* A terminal that we relay gets its size first. */
+        if (execution->options->process->terminal && execution->console_socket < 0)
+                return 0;
         return sync_send(execution->parent_socket, SYNC_START, 0, -1, err);
 }
 
@@ -273,6 +282,10 @@ static int follow(struct execution *execution, struct error *err) {
                         return r;
                 if (message.kind == SYNC_CONSOLE) {
                         execution->terminal = take_fd(&fd);
+                        terminal_copy_size(STDIN_FILENO, execution->terminal);
+                        r = sync_send(execution->parent_socket, SYNC_START, 0, -1, err);
+                        if (r < 0)
+                                return r;
                 } else if (message.kind == SYNC_SECCOMP) {
                         r = container_send_listener(&execution->container->state,
                                                     execution->options->config->linux_.seccomp, execution->pid, fd,

@@ -37,6 +37,13 @@ static bool mounted_at(const char *path, bool v2) {
                stat(path, &st) == 0 && st.st_ino == 1;
 }
 
+/* False when something else is mounted over the hierarchy. */
+static bool is_visible(const char *path, bool v2) {
+        struct statfs fs;
+
+        return statfs(path, &fs) == 0 && fs.f_type == (v2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
+}
+
 /* True if `list` ("rw,cpu,cpuacct") has the option. */
 static bool has_option(const char *list, const char *option) {
         size_t size = strlen(option);
@@ -100,6 +107,8 @@ static bool find_mount(struct arena *arena, const char *mountinfo, const char *o
                         continue;
                 if (option ? !str_equal(fields->type, "cgroup") || !has_option(fields->options, option)
                            : !str_equal(fields->type, "cgroup2"))
+                        continue;
+                if (!is_visible(fields->mount, !option))
                         continue;
 
                 size = str_equal(fields->root, "/") ? 0 : strlen(fields->root);

@@ -123,7 +123,7 @@ static int load_filter(const struct task *task, int *listener, struct error *err
         int r = seccomp_program_load(task->seccomp, err);
 
         if (r < 0)
-                return error_wrap(err, "linux.seccomp");
+                return r;
         if (task->seccomp->notify)
                 *listener = r;
         return 0;
@@ -205,7 +205,7 @@ int task_execute(const struct task *task, const char *path, struct error *err) {
         if (r < 0)
                 return error_errno(err, -r, "the runtime's own files cannot be kept from the container");
         if (task->seccomp && !loads_early(task) && (r = seccomp_program_load(task->seccomp, err)) < 0)
-                return error_wrap(err, "linux.seccomp");
+                return r;
         (void) execve(path, (char *const *) process->args, (char *const *) env);
         r = errno;
         if (r == ENOENT)

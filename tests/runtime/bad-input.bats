@@ -112,14 +112,13 @@ assert_refused() {
 }
 
 @test "commands on a container that does not exist" {
-        for command in start state kill delete pause resume ps events "exec -d" update; do
-                # shellcheck disable=SC2086
-                run myrun $command "$ID" x
-                [ "$status" -ne 0 ]
-                # shellcheck disable=SC2086
+        for command in start state kill delete pause resume ps events update; do
                 run myrun $command "$ID"
                 assert_clear_error "container does not exist"
         done
+        run myrun exec "$ID" true
+        assert_failure 255
+        assert_output_contains "container does not exist"
 }
 
 @test "a state file that is garbage does not stop list, and delete --force removes it" {
