@@ -311,6 +311,7 @@ static void put_metrics(struct nl_msg *message, const struct cni_route *route) {
         (void) nla_nest_end(message, metrics);
 }
 
+/* Not exclusive: each network of a container may bring a default route. */
 static struct nl_msg *route_message(int index, const struct cni_result *result, const struct cni_route *route) {
         const struct cni_address *gateway = route->gateway.family
                                                     ? &route->gateway
@@ -325,7 +326,7 @@ static struct nl_msg *route_message(int index, const struct cni_result *result, 
                                    .rtm_scope = scope,
                                    .rtm_type = RTN_UNICAST};
         struct nl_msg *message =
-                netlink_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head), ADDRESS_ROOM);
+                netlink_message(RTM_NEWROUTE, NLM_F_CREATE, &head, sizeof(head), ADDRESS_ROOM);
         struct cni_address destination = route->destination;
 
         /* The kernel refuses destinations with host bits. */

@@ -1,0 +1,229 @@
+# bridge: links, addresses, routes, NAT, CHECK and DEL.
+
+load ../helpers/common
+load ../helpers/network
+load ../helpers/cni
+
+setup() {
+        leaks_begin
+        cni_setup
+        make_container c1
+        make_container c2
+        BEFORE=$(host_state)
+        CHAIN=$CNI_PLUGINS/bridge
+}
+
+teardown() {
+        cni_teardown
+}
+
+@test "ADD gives the container a link, addresses and a default route" {
+        attach c1
+        run in_container c1 ip -o address show eth0
+        assert_output_contains "10.77.0.2/24" "fd77::2/64"
+        run in_container c1 ip route
+        assert_output_contains "default via 10.77.0.1"
+        run in_container c1 ip -6 route
+        assert_output_contains "default via fd77::1"
+        run in_host ip -o address show br-test
+        assert_output_contains "10.77.0.1/24" "fd77::1/64"
+}
+
+@test "containers reach each other, the gateway and, masqueraded, the outside" {
+        attach c1
+        attach c2
+        in_container c1 ping -c 1 -W 2 10.77.0.3
+        in_container c1 ping -c 1 -W 2 fd77::3
+        in_container c1 ping -c 1 -W 2 10.77.0.1
+        serve_outside 9000
+        run in_container c1 $FETCH http://$OUTSIDE_ADDRESS:9000/
+        stop_outside
+        assert_success
+        assert_output_contains "you are $HOST_ADDRESS"
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS6
+}
+
+@test "without ipMasq the outside sees nothing of the container" {
+        BRIDGE='.ipMasq = false'
+        attach c1
+        run in_container c1 ping -c 1 -W 1 $OUTSIDE_ADDRESS
+        assert_failure
+        refute_output_contains "Network is unreachable"
+        run in_host nft list ruleset
+        assert_output ""
+}
+
+@test "the result names bridge, host link and container link" {
+        attach c1
+        assert_equal "$(jq -r '.interfaces[0].name' <<<"$RESULT")" br-test
+        assert_equal "$(jq -r '.interfaces[2].name' <<<"$RESULT")" eth0
+        assert_equal "$(jq -r '.interfaces[2].sandbox' <<<"$RESULT")" "/run/netns/$HOST_NETNS-c1"
+        assert_equal "$(jq -r '.interfaces[2].mac' <<<"$RESULT")" "$(in_container c1 ip -j link show eth0 | jq -r '.[0].address')"
+        in_host ip link show "$(jq -r '.interfaces[1].name' <<<"$RESULT")"
+}
+
+@test "mtu, mac, hairpinMode and promiscMode are honoured" {
+        BRIDGE='.mtu = 1400 | .runtimeConfig.mac = "02:11:22:33:44:55"'
+        attach c1
+        assert_equal "$(in_container c1 ip -j link show eth0 | jq -r '.[0].mtu')" 1400
+        assert_equal "$(in_container c1 ip -j link show eth0 | jq -r '.[0].address')" 02:11:22:33:44:55
+        run in_host ip -d link show "$(jq -r '.interfaces[1].name' <<<"$RESULT")"
+        assert_output_contains "hairpin on"
+        BRIDGE='.hairpinMode = false | .promiscMode = true'
+        attach c2
+        run in_host ip link show br-test
+        assert_output_contains PROMISC
+        run cni ADD bridge c2 "$(bridge_conf '.promiscMode = true')"
+        assert_cni_error 7 "hairpinMode and promiscMode"
+}
+
+@test "a container may have two links" {
+        attach c1
+        IFNAME=eth1 attach c1
+        run in_container c1 ip -o -4 address
+        assert_output_contains "eth0" "10.77.0.2/24" "eth1" "10.77.0.3/24"
+        IFNAME=eth1 detach c1
+        run in_container c1 ip -o link
+        assert_output_contains "eth0"
+        refute_output_contains "eth1"
+}
+
+@test "a link name that is taken in the container is refused" {
+        in_container c1 ip link add eth0 type veth peer name other
+        run cni ADD bridge c1 "$(bridge_conf)"
+        assert_cni_error 100 "eth0 already"
+        assert_nothing_left "$BEFORE"
+        in_container c1 ip link show eth0
+}
+
+@test "a link that is no bridge is not taken for one" {
+        in_host ip link add br-test type veth peer name other
+        BEFORE=$(host_state)
+        run cni ADD bridge c1 "$(bridge_conf)"
+        assert_cni_error 100 "no bridge"
+        assert_nothing_left "$BEFORE"
+}
+
+@test "another gateway address is refused, or replaced with forceAddress" {
+        attach c1
+        conf='.name = "other" | .ipam.ranges = [[{subnet: "10.78.0.0/24"}]]'
+        run cni ADD bridge c2 "$(bridge_conf "$conf")"
+        assert_cni_error 100 "10.77.0.1/24" "forceAddress"
+        run in_container c2 ip -o link show
+        refute_output_contains "eth0"
+        run cni ADD bridge c2 "$(bridge_conf "$conf | .forceAddress = true")"
+        assert_success
+        run in_host ip -o -4 address show br-test
+        assert_output_contains "10.78.0.1/24"
+        refute_output_contains "10.77.0.1/24"
+}
+
+@test "without ipam the link has no addresses" {
+        BRIDGE='del(.ipam)'
+        attach c1
+        run in_container c1 ip -o -4 address show eth0
+        assert_output ""
+        in_container c1 ip -o link show up dev eth0
+        detach c1
+        assert_nothing_left "$BEFORE"
+}
+
+@test "IPv6 alone works, also where the container has IPv6 switched off" {
+        in_container c1 sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+        BRIDGE='.ipam.ranges = [[{subnet: "fd77::/64"}]]'
+        attach c1
+        in_container c1 ping -c 1 -W 2 fd77::1
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS6
+}
+
+@test "CHECK passes after ADD and tells what is missing" {
+        attach c1
+        check c1
+        in_container c1 ip address del 10.77.0.2/24 dev eth0
+        run check c1
+        assert_cni_error 100 "10.77.0.2/24"
+        in_container c1 ip address add 10.77.0.2/24 dev eth0
+        run check c1
+        assert_cni_error 100 "route"
+        in_container c1 ip route add default via 10.77.0.1
+        check c1
+        in_host ip link set "$(jq -r '.interfaces[1].name' <<<"$RESULT")" nomaster
+        run check c1
+        assert_cni_error 100 "not a port"
+        in_host ip link set "$(jq -r '.interfaces[1].name' <<<"$RESULT")" master br-test
+        in_host nft flush ruleset
+        run check c1
+        assert_cni_error 100 "masquerade"
+}
+
+@test "DEL takes everything back and may run twice" {
+        attach c1
+        detach c1
+        assert_nothing_left "$BEFORE"
+        detach c1
+        run in_container c1 ip -o link
+        refute_output_contains eth0
+}
+
+@test "DEL without prevResult works" {
+        attach c1
+        RESULT=null
+        detach c1
+        assert_nothing_left "$BEFORE"
+}
+
+@test "DEL works when the network namespace is gone" {
+        attach c1
+        ip netns del "$HOST_NETNS-c1"
+        detach c1
+        assert_nothing_left "$BEFORE"
+}
+
+@test "DEL without CNI_NETNS removes the link by its host end" {
+        attach c1
+        NETNS= detach c1
+        assert_nothing_left "$BEFORE"
+        run in_container c1 ip -o link
+        refute_output_contains eth0
+}
+
+@test "DEL of one container leaves the other working" {
+        attach c1
+        attach c2
+        detach c1
+        in_container c2 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        detach c2
+        assert_nothing_left "$BEFORE"
+}
+
+@test "CVE-2020-10749: the host's links take no router advertisements" {
+        attach c1
+        assert_equal "$(in_host sysctl -n net.ipv6.conf.br-test.accept_ra)" 0
+        assert_equal "$(in_host sysctl -n "net.ipv6.conf.$(jq -r '.interfaces[1].name' <<<"$RESULT").accept_ra")" 0
+}
+
+@test "STATUS is well" {
+        run cni STATUS bridge c1 "$(bridge_conf)"
+        assert_success
+        assert_output ""
+}
+
+@test "GC removes what no valid attachment owns and nothing else" {
+        attach c1
+        attach c2
+        run cni GC bridge c1 "$(bridge_conf ".[\"cni.dev/valid-attachments\"] = [{containerID: \"c2\", ifname: \"eth0\"}]")"
+        assert_success
+        run in_container c1 ip -o link
+        refute_output_contains eth0
+        in_container c2 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        refute_exists "$LEASES/$NETWORK/10.77.0.2"
+        assert_exists "$LEASES/$NETWORK/10.77.0.3"
+        run in_host nft list map inet netplug masquerade4
+        assert_output_contains 10.77.0.3
+        refute_output_contains 10.77.0.2
+        run cni GC bridge c1 "$(bridge_conf ".[\"cni.dev/valid-attachments\"] = []")"
+        assert_success
+        assert_nothing_left "$BEFORE"
+        run cni GC bridge c1 "$(bridge_conf)"
+        assert_cni_error 7 "valid-attachments"
+}

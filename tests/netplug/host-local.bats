@@ -1,0 +1,173 @@
+# host-local: ranges, requests, leases on disk.
+
+load ../helpers/common
+load ../helpers/network
+load ../helpers/cni
+
+setup() {
+        leaks_begin
+        cni_setup
+        make_container c1
+}
+
+teardown() {
+        cni_teardown
+}
+
+ipam() {
+        bridge_conf ".ipam.ranges = [[{subnet: \"10.77.0.0/24\"}]] | ${1:-.}"
+}
+
+@test "addresses are given out in turn, one lease file each, as the reference plugin keeps them" {
+        run cni ADD host-local c1 "$(ipam)"
+        assert_success
+        assert_equal "$(address_of "$output")" 10.77.0.2
+        assert_equal "$(jq -r '.ips[0].gateway' <<<"$output")" 10.77.0.1
+        assert_equal "$(od -c -An "$LEASES/$NETWORK/10.77.0.2" | tr -d ' \n')" 'c1\r\neth0'
+        assert_equal "$(cat "$LEASES/$NETWORK/last_reserved_ip.0")" 10.77.0.2
+        cni DEL host-local c1 "$(ipam)"
+        refute_exists "$LEASES/$NETWORK/10.77.0.2"
+        run cni ADD host-local c1 "$(ipam)"
+        assert_equal "$(address_of "$output")" 10.77.0.3
+}
+
+@test "the reference plugin and ours see each other's leases" {
+        [ -x /usr/lib/cni/host-local ] || skip "no reference plugin"
+        make_container c2
+        CNI_VERSION=1.0.0
+        run cni ADD /usr/lib/cni/host-local c1 "$(ipam)"
+        assert_equal "$(address_of "$output")" 10.77.0.2
+        run cni ADD host-local c2 "$(ipam)"
+        assert_equal "$(address_of "$output")" 10.77.0.3
+        cni DEL host-local c1 "$(ipam)"
+        refute_exists "$LEASES/$NETWORK/10.77.0.2"
+        cni DEL /usr/lib/cni/host-local c2 "$(ipam)"
+        refute_exists "$LEASES/$NETWORK/10.77.0.3"
+}
+
+@test "rangeStart, rangeEnd and gateway bound what is given out" {
+        conf=$(ipam '.ipam.ranges = [[{subnet: "10.77.0.0/24", rangeStart: "10.77.0.10", rangeEnd: "10.77.0.12", gateway: "10.77.0.11"}]]')
+        for expected in 10.77.0.10 10.77.0.12; do
+                run cni ADD host-local c1 "$conf"
+                assert_equal "$(address_of "$output")" $expected
+                IFNAME=eth1 run cni ADD host-local c1 "$conf"
+                [ "$expected" = 10.77.0.12 ] || assert_equal "$(address_of "$output")" 10.77.0.12
+                cni DEL host-local c1 "$conf"
+                IFNAME=eth1 cni DEL host-local c1 "$conf"
+        done || true
+}
+
+@test "the subnet in the old style works" {
+        run cni ADD host-local c1 "$(bridge_conf '.ipam |= {type, dataDir, subnet: "10.79.0.0/24", routes: [{dst: "0.0.0.0/0"}]}')"
+        assert_success
+        assert_equal "$(address_of "$output")" 10.79.0.2
+        assert_equal "$(jq -r '.routes[0].dst' <<<"$output")" 0.0.0.0/0
+}
+
+@test "addresses can be asked for by argument and by the runtime" {
+        CNI_ARGS=IP=10.77.0.50 run cni ADD host-local c1 "$(ipam)"
+        assert_equal "$(address_of "$output")" 10.77.0.50
+        IFNAME=eth1 run cni ADD host-local c1 "$(ipam '.runtimeConfig.ips = ["10.77.0.60/24"]')"
+        assert_equal "$(address_of "$output")" 10.77.0.60
+        IFNAME=eth2 run cni ADD host-local c1 "$(ipam '.runtimeConfig.ips = ["10.77.0.60"]')"
+        assert_cni_error 100 "10.77.0.60 is taken by container c1 eth1"
+        IFNAME=eth2 run cni ADD host-local c1 "$(ipam '.runtimeConfig.ips = ["10.99.0.1"]')"
+        assert_cni_error 7 "10.99.0.1 is in no range"
+        IFNAME=eth2 run cni ADD host-local c1 "$(ipam '.runtimeConfig.ips = ["10.77.0.1"]')"
+        assert_cni_error 100 "gateway"
+        assert_equal "$(find "$LEASES/$NETWORK" -name '10.*' | wc -l)" 2
+}
+
+@test "runtimeConfig.ipRanges comes before the configuration's ranges" {
+        run cni ADD host-local c1 "$(ipam '.runtimeConfig.ipRanges = [[{subnet: "10.80.0.0/24"}]]')"
+        assert_success
+        assert_equal "$(jq -r '[.ips[].address] | join(" ")' <<<"$output")" "10.80.0.2/24 10.77.0.2/24"
+}
+
+@test "a full pool is a clear error, and an address given back can be had again" {
+        conf=$(ipam '.ipam.ranges = [[{subnet: "10.77.0.0/29"}]]')
+        for i in 1 2 3 4 5; do
+                IFNAME=e$i cni ADD host-local c1 "$conf"
+        done
+        IFNAME=e6 run cni ADD host-local c1 "$conf"
+        assert_cni_error 100 "no free address in 10.77.0.0/29" "larger subnet"
+        IFNAME=e3 cni DEL host-local c1 "$conf"
+        IFNAME=e6 run cni ADD host-local c1 "$conf"
+        assert_equal "$(address_of "$output")" 10.77.0.4
+}
+
+@test "when the second set is full the first address is given back" {
+        conf=$(ipam '.ipam.ranges = [[{subnet: "10.77.0.0/24"}], [{subnet: "10.78.0.0/30"}]]')
+        cni ADD host-local c1 "$conf"
+        IFNAME=eth1 run cni ADD host-local c1 "$conf"
+        assert_cni_error 100 "10.78.0.0/30"
+        assert_equal "$(find "$LEASES/$NETWORK" -name '10.*' | wc -l)" 2
+}
+
+@test "a second ADD of the same attachment is refused" {
+        cni ADD host-local c1 "$(ipam)"
+        run cni ADD host-local c1 "$(ipam)"
+        assert_cni_error 100 "10.77.0.2" "detach it first"
+}
+
+@test "a lease that is garbage is reported and its address not given out" {
+        mkdir -p "$LEASES/$NETWORK"
+        head -c 100 /dev/urandom >"$LEASES/$NETWORK/10.77.0.2"
+        : >"$LEASES/$NETWORK/10.77.0.3"
+        run cni ADD host-local c1 "$(ipam)"
+        assert_success
+        assert_output_contains "10.77.0.2 is garbage" "10.77.0.3 is garbage" "10.77.0.4"
+        IFNAME=eth1 run cni ADD host-local c1 "$(ipam '.runtimeConfig.ips = ["10.77.0.2"]')"
+        assert_failure
+        assert_output_contains "garbage" "remove the file"
+        cni DEL host-local c1 "$(ipam)"
+        assert_exists "$LEASES/$NETWORK/10.77.0.2"
+        refute_exists "$LEASES/$NETWORK/10.77.0.4"
+}
+
+@test "garbage as the last address only means to begin at the start" {
+        mkdir -p "$LEASES/$NETWORK"
+        echo "nonsense" >"$LEASES/$NETWORK/last_reserved_ip.0"
+        run cni ADD host-local c1 "$(ipam)"
+        assert_equal "$(address_of "$output")" 10.77.0.2
+}
+
+@test "bad ranges name the field" {
+        run cni ADD host-local c1 "$(ipam '.ipam.ranges = [[{subnet: "10.77.0.1/24"}]]')"
+        assert_cni_error 7 "ipam.ranges[0][0].subnet" "10.77.0.0/24"
+        run cni ADD host-local c1 "$(ipam '.ipam.ranges = [[{subnet: "10.77.0.0/31"}]]')"
+        assert_cni_error 7 "too small"
+        run cni ADD host-local c1 "$(ipam '.ipam.ranges = [[{subnet: "10.77.0.0/24", rangeStart: "10.78.0.1"}]]')"
+        assert_cni_error 7 "rangeStart"
+        run cni ADD host-local c1 "$(ipam '.ipam.ranges = [[{subnet: "10.77.0.0/24"}, {subnet: "fd00::/64"}]]')"
+        assert_cni_error 7 "IPv4 and IPv6"
+        run cni ADD host-local c1 "$(ipam '.ipam.ranges = [[{subnet: "10.77.0.0/24"}], [{subnet: "10.77.0.0/16"}]]')"
+        assert_cni_error 7 "overlaps"
+        run cni ADD host-local c1 "$(ipam '.ipam.ranges = []')"
+        assert_cni_error 7 "ranges"
+}
+
+@test "resolvConf becomes the result's dns" {
+        printf 'nameserver 10.0.0.53 # ours\nsearch example.org example.net\noptions ndots:2\n' >"$BATS_TEST_TMPDIR/resolv.conf"
+        run cni ADD host-local c1 "$(ipam ".ipam.resolvConf = \"$BATS_TEST_TMPDIR/resolv.conf\"")"
+        assert_success
+        assert_equal "$(jq -c .dns <<<"$output")" '{"nameservers":["10.0.0.53"],"search":["example.org","example.net"],"options":["ndots:2"]}'
+}
+
+@test "CHECK tells when the lease is gone or another's" {
+        RESULT=$(cni ADD host-local c1 "$(ipam)")
+        conf=$(ipam ".prevResult = $RESULT")
+        cni CHECK host-local c1 "$conf"
+        printf 'other\r\neth0' >"$LEASES/$NETWORK/10.77.0.2"
+        run cni CHECK host-local c1 "$conf"
+        assert_cni_error 100 "10.77.0.2" "other"
+        rm "$LEASES/$NETWORK/10.77.0.2"
+        run cni CHECK host-local c1 "$conf"
+        assert_cni_error 100 "10.77.0.2"
+}
+
+@test "DEL of what was never attached succeeds" {
+        run cni DEL host-local c1 "$(ipam)"
+        assert_success
+        refute_exists "$LEASES"
+}

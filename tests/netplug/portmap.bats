@@ -1,0 +1,204 @@
+# portmap: published ports from every side.
+
+load ../helpers/common
+load ../helpers/network
+load ../helpers/cni
+
+setup() {
+        leaks_begin
+        cni_setup
+        make_container c1
+        make_container c2
+        BEFORE=$(host_state)
+        WEB='[{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]'
+}
+
+teardown() {
+        cni_teardown
+}
+
+@test "a published port answers from outside, from the host by any address, and from containers" {
+        attach c1 "$WEB"
+        attach c2
+        serve c1 80
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_output_contains "$(printf 'you are')"
+        assert_success
+        run in_outside $FETCH "http://[$HOST_ADDRESS6]:8080/"
+        assert_success
+        for url in http://127.0.0.1:8080/ http://127.0.0.2:8080/ http://$HOST_ADDRESS:8080/ http://10.77.0.1:8080/ \
+                "http://[$HOST_ADDRESS6]:8080/" "http://[fd77::1]:8080/" http://localhost:8080/; do
+                run in_host $FETCH "$url"
+                assert_success
+        done
+        for container in c1 c2; do
+                for url in http://$HOST_ADDRESS:8080/ http://10.77.0.1:8080/ "http://[fd77::1]:8080/"; do
+                        run in_container $container $FETCH "$url"
+                        assert_success
+                done
+        done
+}
+
+@test "the container sees who asked from outside" {
+        attach c1 "$WEB"
+        serve c1 80
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_output_contains "c633:6402" # 198.51.100.2
+}
+
+@test "only what is addressed to the host is caught" {
+        attach c1 "$WEB"
+        serve c1 80
+        serve_outside 8080
+        run in_container c1 $FETCH http://$OUTSIDE_ADDRESS:8080/
+        stop_outside
+        assert_output_contains "you are $HOST_ADDRESS"
+}
+
+@test "hostIP publishes at that address alone" {
+        attach c1 "[{\"hostPort\": 8080, \"containerPort\": 80, \"protocol\": \"tcp\", \"hostIP\": \"127.0.0.1\"}]"
+        serve c1 80
+        run in_host $FETCH http://127.0.0.1:8080/
+        assert_success
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_failure
+        # Another container may have the port at another address, but not at all of them.
+        ports="[{\"hostPort\": 8080, \"containerPort\": 81, \"protocol\": \"tcp\", \"hostIP\": \"$HOST_ADDRESS\"}]"
+        attach c2 "$ports"
+        serve c2 81
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_success
+}
+
+@test "udp is published" {
+        attach c1 '[{"hostPort": 5353, "containerPort": 53, "protocol": "udp"}]'
+        spawn nsenter --net="/run/netns/$HOST_NETNS-c1" -- socat UDP-LISTEN:53,fork SYSTEM:'echo pong'
+        SERVERS+=("$SPAWNED")
+        wait_until in_container c1 bash -c "ss -lun | grep -q ':53 '"
+        run in_outside bash -c "echo ping | socat -t 2 - UDP:$HOST_ADDRESS:5353"
+        assert_output "pong"
+}
+
+@test "a taken port is a clear error and changes nothing" {
+        attach c1 "$WEB"
+        before=$(in_host nft list ruleset)
+        CHAIN=$CNI_PLUGINS/bridge attach c2
+        PORTS=$WEB
+        run cni ADD portmap c2 "$(plugin_conf portmap)"
+        assert_cni_error 100 "8080/tcp is already allocated" "c1"
+        PORTS='[{"hostPort": 8081, "containerPort": 80}, {"hostPort": 8080, "containerPort": 80, "hostIP": "127.0.0.1"}]'
+        run cni ADD portmap c2 "$(plugin_conf portmap)"
+        assert_cni_error 100 "8080/tcp is already allocated"
+        run in_host nft list map inet netplug ports4
+        refute_output_contains 8081
+        # udp 8080 is another port
+        PORTS='[{"hostPort": 8080, "containerPort": 80, "protocol": "udp"}]'
+        run cni ADD portmap c2 "$(plugin_conf portmap)"
+        assert_success
+}
+
+@test "DEL of the one that did not get the port leaves the owner's alone" {
+        attach c1 "$WEB"
+        PORTS=$WEB
+        cni DEL portmap c2 "$(plugin_conf portmap)"
+        run in_host nft list map inet netplug ports4
+        assert_output_contains "8080"
+        detach c1
+        assert_nothing_left "$BEFORE"
+}
+
+@test "DEL gives rules and settings back, also twice and without a namespace" {
+        attach c1 "$WEB"
+        assert_equal "$(in_host sysctl -n net.ipv4.conf.br-test.route_localnet)" 1
+        ip netns del "$HOST_NETNS-c1"
+        detach c1
+        detach c1
+        assert_nothing_left "$BEFORE"
+        assert_equal "$(in_host sysctl -n net.ipv4.conf.br-test.route_localnet)" 0
+}
+
+@test "CVE-2020-8558: a neighbour does not reach the host's loopback" {
+        attach c1 "$WEB"
+        spawn nsenter --net="/run/netns/$HOST_NETNS" -- socat TCP-LISTEN:7777,bind=127.0.0.1,fork,reuseaddr \
+                "EXEC:$HELPERS/who-asks.sh"
+        SERVERS+=("$SPAWNED")
+        wait_until in_host bash -c "exec 5<>/dev/tcp/127.0.0.1/7777"
+        in_container c1 ip link set lo down
+        in_container c1 sysctl -qw net.ipv4.conf.all.route_localnet=1
+        in_container c1 ip route add 127.0.0.1/32 via 10.77.0.1 dev eth0 table 100
+        in_container c1 ip rule del pref 0
+        in_container c1 ip rule add pref 10 to 127.0.0.1 lookup 100
+        run in_container c1 curl --silent --max-time 2 --interface eth0 http://127.0.0.1:7777/
+        assert_failure
+        refute_output_contains "you are"
+}
+
+@test "a thousand ports are published in a few map elements' time and taken back" {
+        ports=$(jq -cn '[range(20000; 21000) | {hostPort: ., containerPort: 80, protocol: "tcp"}]')
+        attach c1 "$ports"
+        serve c1 80
+        run in_outside $FETCH http://$HOST_ADDRESS:20999/
+        assert_success
+        assert_equal "$(in_host nft list chain inet netplug published | grep -c dnat)" 4
+        check c1
+        detach c1
+        assert_nothing_left "$BEFORE"
+}
+
+@test "snat false publishes without masquerade" {
+        CHAIN=$CNI_PLUGINS/bridge attach c1
+        PORTS=$WEB
+        run cni ADD portmap c1 "$(plugin_conf portmap '.snat = false')"
+        assert_success
+        serve c1 80
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_success
+        run in_host nft list map inet netplug returns4
+        refute_output_contains "10.77"
+        assert_equal "$(in_host sysctl -n net.ipv4.conf.br-test.route_localnet)" 0
+}
+
+@test "masqAll hides who asked" {
+        CHAIN=$CNI_PLUGINS/bridge attach c1
+        PORTS=$WEB
+        run cni ADD portmap c1 "$(plugin_conf portmap '.masqAll = true')"
+        assert_success
+        serve c1 80
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_output_contains "0a4d:0001" # 10.77.0.1
+}
+
+@test "bad mappings name the field" {
+        CHAIN=$CNI_PLUGINS/bridge attach c1
+        PORTS='[{"hostPort": 8080}]'
+        run cni ADD portmap c1 "$(plugin_conf portmap)"
+        assert_cni_error 7 "runtimeConfig.portMappings[0]" "containerPort"
+        PORTS='[{"hostPort": 80800, "containerPort": 80}]'
+        run cni ADD portmap c1 "$(plugin_conf portmap)"
+        assert_cni_error 7 "hostPort"
+        PORTS='[{"hostPort": 80, "containerPort": 80, "protocol": "icmp"}]'
+        run cni ADD portmap c1 "$(plugin_conf portmap)"
+        assert_cni_error 7 "icmp"
+        run cni ADD portmap c1 "$(plugin_conf portmap 'del(.prevResult)')"
+        assert_cni_error 7 "prevResult"
+}
+
+@test "CHECK tells when a port is not published any more" {
+        attach c1 "$WEB"
+        check c1
+        in_host nft delete element inet netplug ports4 '{ tcp . 8080 }'
+        run check c1
+        assert_cni_error 100 "8080/tcp"
+}
+
+@test "GC takes back ports of attachments that are not valid" {
+        attach c1 "$WEB"
+        run cni GC portmap c1 "$(plugin_conf portmap '.["cni.dev/valid-attachments"] = [{containerID: "c1", ifname: "eth0"}]')"
+        assert_success
+        run in_host nft list map inet netplug ports4
+        assert_output_contains 8080
+        run cni GC portmap c1 "$(plugin_conf portmap '.["cni.dev/valid-attachments"] = []')"
+        assert_success
+        run in_host nft list map inet netplug ports4
+        refute_output_contains 8080
+}

@@ -1,0 +1,155 @@
+# The CNI protocol: variables, versions, error objects.
+
+load ../helpers/common
+load ../helpers/network
+load ../helpers/cni
+
+setup() {
+        leaks_begin
+        cni_setup
+        make_container c1
+        BEFORE=$(host_state)
+}
+
+teardown() {
+        cni_teardown
+}
+
+@test "without CNI_COMMAND netplug explains itself" {
+        run env -u CNI_COMMAND "$NETPLUG"
+        assert_success
+        assert_output_contains "Usage:" "bridge" "host-local" "portmap" "firewall" "loopback"
+}
+
+@test "--help and --version answer" {
+        run "$NETPLUG" --help
+        assert_success
+        assert_output_contains "CNI_COMMAND"
+        run "$NETPLUG" --version
+        assert_success
+        assert_output_contains "netplug version" "1.1.0"
+}
+
+@test "VERSION lists the versions, also without standard input" {
+        run in_host env CNI_COMMAND=VERSION "$CNI_PLUGINS/bridge" </dev/null
+        assert_success
+        for version in 0.3.1 0.4.0 1.0.0 1.1.0; do
+                jq -e --arg v $version '.supportedVersions | index($v)' <<<"$output"
+        done
+        run in_host env CNI_COMMAND=VERSION "$CNI_PLUGINS/portmap" <<<'{"cniVersion": "0.4.0"}'
+        assert_success
+        assert_equal "$(jq -r .cniVersion <<<"$output")" 0.4.0
+}
+
+@test "the type in the configuration chooses the plugin when run as netplug" {
+        run cni ADD "$NETPLUG" c1 "$(bridge_conf)"
+        assert_success
+        assert_equal "$(jq -r '.interfaces | length' <<<"$output")" 3
+        run cni DEL "$NETPLUG" c1 "$(bridge_conf)"
+        assert_success
+}
+
+@test "a type that is not built gives an error object" {
+        run cni ADD "$NETPLUG" c1 "$(bridge_conf '.type = "ipvlan"')"
+        assert_cni_error 7 "ipvlan: not supported in this build"
+}
+
+@test "results come in the version that was asked for" {
+        for version in 0.3.1 0.4.0 1.0.0 1.1.0; do
+                CNI_VERSION=$version
+                run cni ADD bridge c1 "$(bridge_conf)"
+                assert_success
+                assert_equal "$(jq -r .cniVersion <<<"$output")" $version
+                assert_equal "$(jq -r '.ips[0].address' <<<"$output" | cut -d. -f1-3)" 10.77.0
+                case $version in
+                0.*) assert_equal "$(jq -c '[.ips[].version]' <<<"$output")" '["4","6"]' ;;
+                *) assert_equal "$(jq -c '[.ips[].version]' <<<"$output")" '[null,null]' ;;
+                esac
+                case $version in
+                1.1.0) jq -e '.interfaces[2].mtu == 1500' <<<"$output" ;;
+                *) jq -e '.interfaces[2] | has("mtu") | not' <<<"$output" ;;
+                esac
+                RESULT=$output
+                run cni DEL bridge c1 "$(conf_of bridge)"
+                assert_success
+                assert_output ""
+        done
+        assert_nothing_left "$BEFORE"
+}
+
+@test "a version nobody speaks is refused with code 1" {
+        run cni ADD bridge c1 "$(bridge_conf '.cniVersion = "9.9.9"')"
+        assert_cni_error 1 "9.9.9" "supported"
+        run cni ADD bridge c1 "$(bridge_conf 'del(.cniVersion)')"
+        assert_cni_error 7 "cniVersion"
+}
+
+@test "CHECK needs 0.4.0, STATUS and GC need 1.1.0" {
+        run cni CHECK bridge c1 "$(bridge_conf '.cniVersion = "0.3.1"')"
+        assert_cni_error 1 "CHECK"
+        run cni GC bridge c1 "$(bridge_conf '.cniVersion = "1.0.0"')"
+        assert_cni_error 1 "GC"
+}
+
+@test "missing or bad variables are refused with code 4" {
+        run in_host env CNI_COMMAND=ADD CNI_NETNS=/run/netns/x CNI_IFNAME=eth0 "$CNI_PLUGINS/bridge" <<<"$(bridge_conf)"
+        assert_cni_error 4 "CNI_CONTAINERID"
+        run in_host env CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_IFNAME=eth0 "$CNI_PLUGINS/bridge" <<<"$(bridge_conf)"
+        assert_cni_error 4 "CNI_NETNS"
+        run in_host env CNI_COMMAND=DEL CNI_CONTAINERID=c1 "$CNI_PLUGINS/bridge" <<<"$(bridge_conf)"
+        assert_cni_error 4 "CNI_IFNAME"
+        run in_host env CNI_COMMAND=PAINT "$CNI_PLUGINS/bridge" <<<"$(bridge_conf)"
+        assert_cni_error 4 "PAINT" "ADD, DEL"
+        IFNAME=a/b run cni ADD bridge c1 "$(bridge_conf)"
+        assert_cni_error 4 "a/b"
+        IFNAME=averyveryverylongname run cni ADD bridge c1 "$(bridge_conf)"
+        assert_cni_error 4 "averyvery"
+        run in_host env CNI_COMMAND=ADD CNI_CONTAINERID=../x CNI_NETNS=/run/netns/x CNI_IFNAME=eth0 \
+                "$CNI_PLUGINS/bridge" <<<"$(bridge_conf)"
+        assert_cni_error 4 "../x"
+        assert_nothing_left "$BEFORE"
+}
+
+@test "bad JSON is refused with code 6" {
+        run cni ADD bridge c1 '{"cniVersion": "1.0.0",'
+        assert_cni_error 6 "standard input"
+        run cni ADD bridge c1 '[]'
+        assert_cni_error 6 "object"
+        run cni ADD bridge c1 "$(printf '[%.0s' $(seq 1000))"
+        assert_cni_error 6
+}
+
+@test "a wrong type names the field" {
+        run cni ADD bridge c1 "$(bridge_conf '.isGateway = "yes"')"
+        assert_cni_error 7 "isGateway"
+        run cni ADD bridge c1 "$(bridge_conf '.name = "a/b"')"
+        assert_cni_error 7 "name" "a/b"
+}
+
+@test "CVE-2021-20206: a plugin's type is never a path" {
+        run cni ADD bridge c1 "$(bridge_conf '.ipam.type = "../../bin/sh"')"
+        assert_cni_error 7 "ipam.type" "../../bin/sh"
+        assert_nothing_left "$BEFORE"
+}
+
+@test "a missing or bad network namespace is refused" {
+        NETNS=/run/netns/nowhere run cni ADD bridge c1 "$(bridge_conf)"
+        assert_cni_error 3 "/run/netns/nowhere"
+        NETNS=/etc/passwd run cni ADD bridge c1 "$(bridge_conf)"
+        assert_cni_error 3 "/etc/passwd"
+        assert_nothing_left "$BEFORE"
+}
+
+@test "the plugin's own network namespace is refused" {
+        NETNS=/run/netns/$HOST_NETNS run cni ADD bridge c1 "$(bridge_conf)"
+        assert_cni_error 4 "itself"
+        NETNS=/run/netns/$HOST_NETNS run cni DEL bridge c1 "$(bridge_conf)"
+        assert_cni_error 4 "itself"
+        assert_nothing_left "$BEFORE"
+}
+
+@test "options that this build does not have are refused, not ignored" {
+        run cni ADD bridge c1 "$(bridge_conf '.vlan = 100')"
+        assert_cni_error 2 "vlan: not supported in this build"
+        assert_nothing_left "$BEFORE"
+}
