@@ -344,69 +344,84 @@ assert_contained() {
         done
 }
 
-# ---- kill -9 of `mymgr run` at any step ----
+# ---- kill -9 at any step ----
 
-# The system calls of one `mymgr run`, in order, as strace names them.
-trace_run() {
-        mymgr_under_strace "$BATS_TEST_TMPDIR/trace" -e trace=all run -d --name victim -p 8080:80 busybox sleep 1000
-        mymgr rm -f victim >/dev/null
-        sed -n 's/^\([a-z_0-9]*\)(.*/\1/p' "$BATS_TEST_TMPDIR/trace"
-}
-
-# mymgr_under_strace TRACEFILE STRACE-OPTION OPTION-VALUE COMMAND...: only mymgr itself is traced, not its children.
-mymgr_under_strace() (
+# traced TRACEFILE STRACE-OPTION VALUE COMMAND...: mymgr under strace; its children are not traced.
+traced() (
         without_fds nsenter --net="/run/netns/$HOST_NETNS" -- strace -qq -o "$1" "$2" "$3" \
                 "$MYMGR" --root "$MANAGER_DIR/root" --run-root "$MANAGER_DIR/run" "${@:4}"
 )
 
-@test "mymgr run killed at any step: rm -f and the next run work, and nothing stays" {
-        local -a calls
-        local steps=${KILL_STEPS:-40} step position name occurrence i
+# kill_points COUNT COMMAND...: traces the command and prints COUNT places spread over its system calls, each as
+# "NAME OCCURRENCE". The dynamic loader's calls, up to rseq, change nothing and are left out.
+kill_points() {
+        traced "$BATS_TEST_TMPDIR/trace" -e trace=all "${@:2}" >/dev/null
+        sed -n 's/^\([a-z_0-9]*\)(.*/\1/p' "$BATS_TEST_TMPDIR/trace" | awk -v count="$1" '
+                { name[NR] = $1; nth[NR] = ++seen[$1] }
+                $1 == "rseq" { first = NR }
+                END {
+                        for (i = 1; i <= count; i++) {
+                                at = first + int((NR - first) * i / count)
+                                print name[at], nth[at]
+                        }
+                }'
+}
 
+@test "mymgr run killed at any step: rm -f and the next run work, and nothing stays" {
         require_program strace
         load_busybox
-        mapfile -t calls < <(trace_run)
-        [ "${#calls[@]}" -gt 50 ] || assert_fail "the trace shows only ${#calls[@]} calls"
-        # Not before the program has begun: what the dynamic loader does changes nothing.
-        for ((step = 1; step <= steps; step++)); do
-                position=$((${#calls[@]} * step / steps - 1))
-                name=${calls[position]}
-                occurrence=0
-                for ((i = 0; i <= position; i++)); do
-                        [ "${calls[i]}" != "$name" ] || occurrence=$((occurrence + 1))
-                done
-                mymgr_under_strace /dev/null -e "inject=$name:signal=SIGKILL:when=$occurrence" \
+        kill_points "${KILL_STEPS:-20}" run -d --name victim -p 8080:80 busybox sleep 1000 >"$BATS_TEST_TMPDIR/points"
+        mymgr rm -f victim
+        while read -r name nth; do
+                traced /dev/null -e "inject=$name:signal=SIGKILL:when=$nth" \
                         run -d --name victim -p 8080:80 busybox sleep 1000 >/dev/null 2>&1 || true
-
                 mymgr rm -f victim >/dev/null 2>&1 || true
                 run mymgr run --rm --name victim -p 8080:80 busybox true
-                [ "$status" -eq 0 ] ||
-                        assert_fail "after a kill at $name number $occurrence (step $position of ${#calls[@]}):" "$output"
-        done
+                [ "$status" -eq 0 ] || assert_fail "after a kill at $name number $nth:" "$output"
+        done <"$BATS_TEST_TMPDIR/points"
         no_container_left
 }
 
-@test "mymgr rm killed at any step: the next rm works" {
-        local -a calls
-        local steps=${KILL_STEPS:-20} step position name occurrence i
-
+@test "mymgr rm killed at any step: the next rm works, and nothing stays" {
         require_program strace
         load_busybox
-        mymgr run -d --name victim -p 8080:80 busybox sleep 1000 >/dev/null
-        mymgr_under_strace "$BATS_TEST_TMPDIR/trace" -e trace=all rm -f victim
-        mapfile -t calls < <(sed -n 's/^\([a-z_0-9]*\)(.*/\1/p' "$BATS_TEST_TMPDIR/trace")
-        for ((step = 1; step <= steps; step++)); do
-                position=$((${#calls[@]} * step / steps - 1))
-                name=${calls[position]}
-                occurrence=0
-                for ((i = 0; i <= position; i++)); do
-                        [ "${calls[i]}" != "$name" ] || occurrence=$((occurrence + 1))
-                done
+        mymgr run -d --name victim -p 8080:80 busybox sleep 1000
+        kill_points "${KILL_STEPS:-12}" rm -f victim >"$BATS_TEST_TMPDIR/points"
+        while read -r name nth; do
                 mymgr run -d --name victim -p 8080:80 busybox sleep 1000 >/dev/null
-                mymgr_under_strace /dev/null -e "inject=$name:signal=SIGKILL:when=$occurrence" rm -f victim \
-                        >/dev/null 2>&1 || true
+                traced /dev/null -e "inject=$name:signal=SIGKILL:when=$nth" rm -f victim >/dev/null 2>&1 || true
                 mymgr rm -f victim >/dev/null 2>&1 || true
                 run mymgr ps -aq
-                assert_output "" || assert_fail "after a kill at $name number $occurrence (of ${#calls[@]})"
+                assert_output "" || assert_fail "after a kill at $name number $nth"
+        done <"$BATS_TEST_TMPDIR/points"
+}
+
+# The processes of mymgr that belong to this test: the command and the monitors.
+our_mymgr_processes() {
+        local process
+
+        for process in /proc/[0-9]*; do
+                if [ "$(readlink "$process/exe" 2>/dev/null)" = "$(readlink -f "$MYMGR")" ] &&
+                        grep -qzF "$MANAGER_DIR" "$process/cmdline" 2>/dev/null; then
+                        echo "${process#/proc/}"
+                fi
         done
+}
+
+@test "mymgr run and its monitor killed at any time: rm -f and the next run work, and nothing stays" {
+        local delay pids
+
+        load_busybox
+        for delay in 0.01 0.02 0.03 0.04 0.05 0.06 0.08 0.10 0.12 0.14 0.16 0.20 0.25 0.30 0.40; do
+                spawn nsenter --net="/run/netns/$HOST_NETNS" -- "$MYMGR" --root "$MANAGER_DIR/root" \
+                        --run-root "$MANAGER_DIR/run" run -d --name victim -p 8080:80 busybox sleep 1000
+                sleep "$delay"
+                pids=$(our_mymgr_processes)
+                [ -z "$pids" ] || kill -KILL $pids 2>/dev/null || true
+                wait "$SPAWNED" || true
+                mymgr rm -f victim >/dev/null 2>&1 || true
+                run mymgr run --rm --name victim -p 8080:80 busybox true
+                [ "$status" -eq 0 ] || assert_fail "after a kill after $delay s:" "$output"
+        done
+        no_container_left
 }

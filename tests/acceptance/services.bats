@@ -14,7 +14,7 @@ setup_file() {
         leaks_begin
         manager_begin
         export IMAGES=$BUILD/images
-        REDIS_ADDRESS=
+        load_busybox
         mymgr load -i "$IMAGES/redis.oci.tar.gz"
         mymgr load -i "$IMAGES/flask.docker.tar"
         mymgr import -c 'CMD ["nginx"]' -c 'ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin' "$IMAGES/nginx.tar" nginx
@@ -101,13 +101,15 @@ visit() {
 }
 
 @test "a container reaches flask through the published port of the host" {
-        run mymgr exec redis wget -q -T 10 -O - "http://$GATEWAY:8080/"
+        run mymgr run --rm --network services busybox wget -q -T 10 -O - "http://$GATEWAY:8080/"
         assert_success
         assert_output_contains "Hello from"
 }
 
 @test "flask reaches its own published port" {
-        run mymgr exec flask wget -q -T 10 -O - "http://$GATEWAY:8080/"
+        run mymgr exec flask python3 -c "
+import urllib.request
+print(urllib.request.urlopen('http://$GATEWAY:8080/', timeout=10).read().decode())"
         assert_success
         assert_output_contains "Hello from"
 }
@@ -131,7 +133,7 @@ visit() {
 
 @test "the outside sees containers under the host's address" {
         serve_outside 7000
-        run mymgr exec flask wget -q -T 10 -O - "http://$OUTSIDE_ADDRESS:7000/"
+        run mymgr run --rm --network services busybox wget -q -T 10 -O - "http://$OUTSIDE_ADDRESS:7000/"
         stop_outside
         assert_success
         assert_output "you are $HOST_ADDRESS"

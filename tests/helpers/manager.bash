@@ -71,9 +71,9 @@ remove_all_networks() {
         done
 }
 
+# The bridge of the default network stays, as docker's does, and so may a table without a container in it.
 network_as_before() {
-        # A bridge may stay with its network, and a table of ours without a container in it.
-        diff <(grep -v '^nft' "$MANAGER_DIR/network.before") <(host_network | grep -v '^nft')
+        diff <(grep -v '^nft' "$MANAGER_DIR/network.before") <(host_network | grep -vx -e 'nft.*' -e 'link mymgr0')
 }
 
 # manager_end: everything goes, and nothing may be left.
