@@ -60,6 +60,9 @@ ifneq ($(STATIC),)
 RUNTIME_LIBS := -lseccomp -lcap -l:libyajl_s.a
 # libnl-3 can resolve names, which needs glibc's shared parts; netplug never does, so ld's warning is moot.
 NETPLUG_LIBS := -Wl,--no-warnings -lnl-3 -l:libyajl_s.a
+# The shared libarchive loads libxml2, ICU and the C++ runtime for formats mymgr never reads: five times the start-up.
+# libcrypto's name resolution and engines, which ld warns of, are not used.
+MANAGER_LIBS := -Wl,--no-warnings -larchive -lcrypto -l:libyajl_s.a -lnettle -lacl -llzma -lzstd -llz4 -lbz2 -lz
 endif
 
 .PHONY: all runtime netplug manager image demo install uninstall test test-programs unit-test lint lint-format lint-cppcheck lint-tidy format bench clean help deps
@@ -91,7 +94,7 @@ $(BIN)/netplug: $(NETPLUG_OBJECTS) $(BASE)
 $(BIN)/mymgr: $(MANAGER_OBJECTS) $(BASE)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(MANAGER_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(STATIC) -o $@ $^ $(MANAGER_LIBS)
 
 $(LIBEXEC)/netplug/%: $(BIN)/netplug
 	@mkdir -p $(@D)
