@@ -24,7 +24,7 @@ int container_start(const struct manager *manager, struct container *container, 
         int r;
 
         *connection = -1;
-        if (container_is_running(container) && container_has_monitor(container))
+        if (container_is_running(container)) /* also when its monitor was killed: it goes on without logs */
                 return 1;
         lock = container_lock(container, err);
         if (lock == -EBUSY && container_is_running(container))
