@@ -104,7 +104,7 @@ static int apply_memory(int dir_fd, const struct runtime_resources *resources, s
 static int apply_bandwidth(int dir_fd, const struct runtime_resources *resources, struct error *err) {
         char now[MAX_TEXT] = "max 100000", quota[MAX_TEXT], text[MAX_TEXT * 2 + 2];
         uint64_t period = 100000;
-        struct cgroup_value values[2] = {{.file = "cpu.max", .property = "linux.resources.cpu.quota"}};
+        struct cgroup_value values[2] = {{.file = "cpu.max"}};
         size_t count = 1;
 
         (void) cgroup_file_get(dir_fd, "cpu.max", now, sizeof(now));
@@ -118,6 +118,7 @@ static int apply_bandwidth(int dir_fd, const struct runtime_resources *resources
         if (strlen(text) >= sizeof(values[0].text))
                 return error_set(err, ERANGE, "linux.resources.cpu: quota and period are out of range");
         memcpy(values[0].text, text, strlen(text) + 1);
+        values[0].property = GIVEN(resources->cpu.quota) ? "linux.resources.cpu.quota" : "linux.resources.cpu.period";
 
         if (resources->cpu.burst.set) {
                 values[1] = (struct cgroup_value){.file = "cpu.max.burst", .property = "linux.resources.cpu.burst"};

@@ -4,7 +4,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
+#include <seccomp.h> // NOLINT(readability-duplicate-include): the library's header, not ours
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>

@@ -144,8 +144,8 @@ set_resources() {
 
 @test "the container has the devices it is promised and no others" {
         edit_config '.process.capabilities[] += ["CAP_MKNOD"]'
-        set_args sh -c 'mknod /tmp/kmsg c 1 11; mknod /tmp/null c 1 3
-                echo x >/tmp/null && echo "null works"; head -c 1 /dev/zero | wc -c; cat /tmp/kmsg'
+        set_args sh -c 'mknod /dev/kmsg c 1 11; mknod /dev/null2 c 1 3
+                echo x >/dev/null2 && echo "null works"; head -c 1 /dev/zero | wc -c; cat /dev/kmsg'
         run myrun run "$ID"
         assert_output_contains "null works" 1 "Operation not permitted"
 }
@@ -153,7 +153,7 @@ set_resources() {
 @test "a device rule lets the container at a device" {
         edit_config '.process.capabilities[] += ["CAP_MKNOD", "CAP_SYSLOG"]'
         edit_config '.linux.resources.devices += [{"allow": true, "type": "c", "major": 1, "minor": 11, "access": "r"}]'
-        set_args sh -c 'mknod /tmp/kmsg c 1 11; head -c 0 /tmp/kmsg && echo readable; echo x >/tmp/kmsg'
+        set_args sh -c 'mknod /dev/kmsg c 1 11; head -c 0 /dev/kmsg && echo readable; echo x >/dev/kmsg'
         run myrun run "$ID"
         assert_output_contains readable "Operation not permitted"
 }

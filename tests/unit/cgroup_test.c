@@ -249,13 +249,14 @@ static void is_found_again_by_its_record_and_by_its_path(void **state) {
         cgroup_free(found);
 }
 
+#define ONE_HIERARCHY(members) "{\"driver\":\"v1\",\"hierarchies\":[{" members "}]}"
+
 static void refuses_records_that_lead_elsewhere(void **state) {
         static const char *const records[] = {
                 "{\"driver\":\"v3\"}",
-                "{\"driver\":\"v1\",\"hierarchies\":[{\"name\":\"cpu\",\"mount\":\"/sys\",\"directory\":\"/etc\"}]}",
-                "{\"driver\":\"v1\",\"hierarchies\":[{\"name\":\"cpu\",\"mount\":\"/sys\",\"directory\":\"/sys/../"
-                "x\"}]}",
-                "{\"driver\":\"v1\",\"hierarchies\":[{\"name\":\"cpu\"}]}",
+                ONE_HIERARCHY("\"name\":\"cpu\",\"mount\":\"/sys\",\"directory\":\"/etc\""),
+                ONE_HIERARCHY("\"name\":\"cpu\",\"mount\":\"/sys\",\"directory\":\"/sys/../x\""),
+                ONE_HIERARCHY("\"name\":\"cpu\""),
                 "[]",
         };
 

@@ -63,6 +63,7 @@ static void check_samples(const char *kind, bool good) {
         if (!dir) {
                 print_message("skipped: the specification's samples are not in %s (set SPECS)\n", path);
                 skip();
+                return;
         }
         for (const struct dirent *entry; (entry = readdir(dir));) {
                 _cleanup_arena_ struct arena *arena = arena_new();

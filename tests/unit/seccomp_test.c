@@ -186,7 +186,7 @@ static size_t compile_cached(const struct cache *cache, const char *text, size_t
 static void keeps_one_program_a_profile(void **state) {
         static const char one[] = DENY "[{\"names\":[\"getpid\"],\"action\":\"SCMP_ACT_ERRNO\"}]}";
         static const char other[] = DENY "[{\"names\":[\"getpid\",\"getppid\"],\"action\":\"SCMP_ACT_ERRNO\"}]}";
-        struct cache cache;
+        struct cache cache = {.fd = -1};
         size_t first, files = 0;
 
         (void) state;
@@ -227,7 +227,7 @@ static void does_not_trust_a_file_that_was_tampered_with(void **state) {
 
         (void) state;
         for (int how = 0; how < 3; how++) {
-                struct cache cache;
+                struct cache cache = {.fd = -1};
                 size_t size, files = 0;
 
                 cache_open(&cache);
