@@ -50,6 +50,7 @@ DECLARE_COMMAND(image);
 DECLARE_COMMAND(images);
 DECLARE_COMMAND(load);
 DECLARE_COMMAND(import);
+DECLARE_COMMAND(save);
 DECLARE_COMMAND(tag);
 DECLARE_COMMAND(rmi);
 DECLARE_COMMAND(history);
@@ -57,6 +58,7 @@ DECLARE_OPTIONS(images);
 DECLARE_OPTIONS(load);
 DECLARE_OPTIONS(import);
 DECLARE_OPTIONS(rmi);
+DECLARE_OPTIONS(save);
 DECLARE_OPTIONS(history);
 
 /* What `image` as a group has under the same names. */
@@ -64,6 +66,7 @@ DECLARE_OPTIONS(history);
         {"load", NULL, "[OPTIONS]", "Load images from an archive", cli_load_options, 0, 0, true, cli_load},            \
         {"import", NULL, "[OPTIONS] FILE|- [NAME[:TAG]]", "Make an image of a root file system's tar",                 \
          cli_import_options, 1, 2, true, cli_import},                                                                  \
+        {"save", NULL, "[OPTIONS] IMAGE...", "Write images to an archive", cli_save_options, 1, -1, true, cli_save},  \
         {"tag", NULL, "IMAGE NAME[:TAG]", "Give an image one more name", NULL, 2, 2, true, cli_tag},                   \
         {"history", NULL, "[OPTIONS] IMAGE", "Show how an image was made", cli_history_options, 1, 1, true,            \
          cli_history},

@@ -58,6 +58,12 @@ void image_list_free(struct image **images, size_t count);
 int image_load(struct store *store, int fd, struct str_list *loaded, struct error *err);
 
 /**
+ * Writes images as a tar that is an OCI archive and a docker-archive in one.
+ * @names: as for image_find(); a name given is kept in the archive, an id gives an image without a name
+ */
+int image_save(struct store *store, const char *const *names, size_t name_count, int fd, struct error *err);
+
+/**
  * Makes a one-layer image from a rootfs tar, plain or compressed.
  * @reference: its name, or NULL
  * @changes: Dockerfile instructions (`CMD ["sh"]`, `ENV A=b`, …), NULL-terminated, or NULL

@@ -209,6 +209,29 @@ peer_archive() {
         assert_store_empty
 }
 
+@test "what save writes is read by load, skopeo and podman, under its names" {
+        require_program skopeo podman
+        make_rootfs
+        id=$(tar -C rootfs -c . | mymgr import - one:1)
+        archive tar b.tar file:b=1
+        mymgr import b.tar example.org:5000/team/two:2
+        mymgr save -o saved.tar one:1 example.org:5000/team/two:2
+        mymgr save one:1 >again.tar
+        assert_equal "$(skopeo inspect docker-archive:saved.tar:one:1 | jq -r '.Layers | length')" 1
+        assert_equal "$(skopeo inspect oci-archive:again.tar:one:1 | jq -r .Digest)" \
+                "$(mymgr image inspect -f '{{.Digest}}' one:1)"
+        run podman --root "$DIR/ps" --runroot "$DIR/psrun" --storage-driver vfs load -q -i saved.tar
+        assert_output_contains "one:1" "example.org:5000/team/two:2"
+        mymgr rmi one:1 example.org:5000/team/two:2
+        run mymgr load -i saved.tar
+        assert_output_contains "Loaded image: one:1" "Loaded image: example.org:5000/team/two:2"
+        assert_equal "$(image_id one:1)" "$id"
+        run mymgr save -o missing.tar nope
+        assert_clear_error "no such image: nope"
+        refute_exists missing.tar
+        assert_equal "$(ls ./*.tmp 2>/dev/null)" ""
+}
+
 # ---- files of every kind ----
 
 @test "a file system keeps owners, modes, times, links, devices, attributes and holes" {
