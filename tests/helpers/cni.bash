@@ -33,7 +33,9 @@ cni_teardown() {
 
 # make_container NAME: a network namespace; sets CONTAINER_NETNS_<NAME>.
 make_container() {
+        # As the loopback plugin leaves it.
         ip netns add "$HOST_NETNS-$1"
+        ip -n "$HOST_NETNS-$1" link set lo up
         CONTAINERS+=("$HOST_NETNS-$1")
 }
 

@@ -1,0 +1,171 @@
+# firewall and loopback: hosts whose own filters drop, isolation, the loopback link.
+
+load ../helpers/common
+load ../helpers/network
+load ../helpers/cni
+
+setup() {
+        leaks_begin
+        cni_setup
+        make_container c1
+        WEB='[{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]'
+}
+
+teardown() {
+        cni_teardown
+}
+
+assert_all_ways_open() {
+        serve c1 80
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS6
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_success
+        run in_outside $FETCH "http://[$HOST_ADDRESS6]:8080/"
+        assert_success
+}
+
+# What was not published stays closed, also to somebody who has a route.
+assert_unpublished_is_closed() {
+        in_outside ip route add 10.77.0.0/24 via $HOST_ADDRESS
+        run in_outside curl --silent --max-time 1 http://10.77.0.2:80/
+        assert_failure
+}
+
+@test "a host that drops with iptables gets the accepts it needs and loses them again" {
+        require_program iptables ip6tables
+        for tables in iptables ip6tables; do
+                in_host $tables -P FORWARD DROP
+        done
+        before=$(in_host iptables -S FORWARD; in_host ip6tables -S FORWARD)
+        attach c1 "$WEB"
+        assert_all_ways_open
+        assert_unpublished_is_closed
+        # The table stays iptables' own: it can still list and save it.
+        run in_host iptables -S FORWARD
+        assert_success
+        assert_output_contains "-o br-test -m conntrack --ctstate RELATED,ESTABLISHED,DNAT" "-i br-test"
+        check c1
+        detach c1
+        assert_equal "$(in_host iptables -S FORWARD; in_host ip6tables -S FORWARD)" "$before"
+}
+
+@test "what the host's owner put into DOCKER-USER stays before our accepts" {
+        require_program iptables
+        in_host iptables -N DOCKER-USER
+        in_host iptables -A DOCKER-USER -d $OUTSIDE_ADDRESS -j DROP
+        in_host iptables -P FORWARD DROP
+        in_host iptables -A FORWARD -j DOCKER-USER
+        attach c1 "$WEB"
+        run in_host iptables -S FORWARD
+        assert_equal "$(sed -n 2p <<<"$output")" "-A FORWARD -j DOCKER-USER"
+        run in_container c1 ping -c 1 -W 1 $OUTSIDE_ADDRESS
+        assert_failure
+        in_host iptables -F DOCKER-USER
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        detach c1
+        assert_equal "$(in_host iptables -S FORWARD | wc -l)" 2
+}
+
+@test "a host that drops with nft gets its accepts too" {
+        in_host nft -f - <<-'RULES'
+                table inet wall {
+                        chain forward {
+                                type filter hook forward priority 0; policy drop;
+                        }
+                }
+                table ip wall {
+                        chain forward {
+                                type filter hook forward priority 10; policy accept;
+                                counter reject
+                        }
+                }
+        RULES
+        before=$(in_host nft list ruleset)
+        attach c1 "$WEB"
+        assert_all_ways_open
+        assert_unpublished_is_closed
+        detach c1
+        assert_equal "$(in_host nft list ruleset | sed 's/packets [0-9]* bytes [0-9]*/packets 0 bytes 0/')" "$before"
+}
+
+@test "accepts go with the last container of the bridge, not before" {
+        make_container c2
+        in_host iptables -P FORWARD DROP
+        attach c1
+        first=$RESULT
+        attach c2
+        assert_equal "$(in_host iptables -S FORWARD | grep -c br-test)" 2
+        RESULT=$first
+        detach c1
+        in_container c2 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        detach c2
+        assert_equal "$(in_host iptables -S FORWARD)" "-P FORWARD DROP"
+}
+
+@test "a host that does not drop is left alone" {
+        in_host nft add table inet open
+        in_host nft add chain inet open forward '{ type filter hook forward priority 0; policy accept; }'
+        before=$(in_host nft list table inet open)
+        attach c1
+        assert_equal "$(in_host nft list table inet open)" "$before"
+}
+
+@test "CHECK tells when the host's firewall was loaded anew" {
+        in_host iptables -P FORWARD DROP
+        attach c1
+        check c1
+        in_host iptables -F FORWARD
+        run check c1
+        assert_cni_error 100 "accept for br-test is gone"
+}
+
+@test "GC takes back the accepts of attachments that are not valid" {
+        in_host iptables -P FORWARD DROP
+        attach c1
+        run cni GC firewall c1 "$(plugin_conf firewall '.["cni.dev/valid-attachments"] = []')"
+        assert_success
+        assert_equal "$(in_host iptables -S FORWARD)" "-P FORWARD DROP"
+}
+
+@test "ingressPolicy same-bridge parts networks from each other" {
+        make_container c2
+        for c in c1 c2; do
+                RESULT=$(cni ADD bridge $c "$(bridge_conf ".name = \"$NETWORK$c\" | .bridge = \"br-$c\" |
+                        .ipam.ranges = [[{subnet: \"10.8${c#c}.0.0/24\"}]]")")
+                cni ADD firewall $c "$(plugin_conf firewall ".name = \"$NETWORK$c\" | .ingressPolicy = \"same-bridge\"")"
+        done
+        run in_container c1 ping -c 1 -W 1 10.82.0.2
+        assert_failure
+        in_container c1 ping -c 1 -W 2 10.81.0.1
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        for c in c1 c2; do
+                cni DEL firewall $c "$(plugin_conf firewall ".name = \"$NETWORK$c\"")"
+        done
+        in_container c1 ping -c 1 -W 2 10.82.0.2
+        run cni ADD firewall c1 "$(plugin_conf firewall '.ingressPolicy = "none"')"
+        assert_cni_error 7 "ingressPolicy"
+}
+
+@test "loopback sets lo up, CHECK sees it, DEL sets it down" {
+        in_container c1 ip link set lo down
+        conf=$(plugin_conf loopback 'del(.prevResult)')
+        run cni ADD loopback c1 "$conf"
+        assert_success
+        assert_equal "$(jq -r '.interfaces[0].name' <<<"$output")" lo
+        assert_equal "$(jq -r '.ips[0].address' <<<"$output")" 127.0.0.1/8
+        in_container c1 ping -c 1 -W 1 127.0.0.1
+        RESULT=$output
+        run cni CHECK loopback c1 "$(plugin_conf loopback)"
+        assert_success
+        run cni DEL loopback c1 "$conf"
+        assert_success
+        run cni CHECK loopback c1 "$(plugin_conf loopback)"
+        assert_cni_error 100 "down"
+        NETNS=/run/netns/gone run cni DEL loopback c1 "$conf"
+        assert_success
+        run cni STATUS loopback c1 "$conf"
+        assert_success
+        run cni GC loopback c1 "$(plugin_conf loopback '.["cni.dev/valid-attachments"] = []')"
+        assert_success
+}

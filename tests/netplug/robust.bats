@@ -1,0 +1,142 @@
+# Many at once, killed in the middle, and chains that mix our plugins with the reference ones.
+
+load ../helpers/common
+load ../helpers/network
+load ../helpers/cni
+
+setup() {
+        leaks_begin
+        cni_setup
+        make_container c1
+        BEFORE=$(host_state)
+        WEB='[{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]'
+}
+
+teardown() {
+        cni_teardown
+}
+
+@test "50 ADDs at once give 50 addresses, and 50 DELs give them all back" {
+        conf=$(bridge_conf)
+        for i in $(seq 50); do
+                make_container p$i
+        done
+        for i in $(seq 50); do
+                cni ADD bridge p$i "$conf" >"$BATS_TEST_TMPDIR/result.$i" &
+        done
+        wait
+        assert_equal "$(jq -r '.ips[0].address' "$BATS_TEST_TMPDIR"/result.* | sort -u | wc -l)" 50
+        in_container p50 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        for i in $(seq 50); do
+                cni DEL bridge p$i "$conf" &
+        done
+        wait
+        assert_nothing_left "$BEFORE"
+}
+
+
+# kill_at N COMMAND PLUGIN CONF: the plugin dies just before its N-th system call of the kind.
+kill_at() {
+        cat >"$BATS_TEST_TMPDIR/killed" <<-SCRIPT
+                #!/bin/sh
+                exec strace -qqf -o /dev/null -e trace=$2 -e inject=$2:signal=KILL:when=$1 $CNI_PLUGINS/$4
+        SCRIPT
+        chmod +x "$BATS_TEST_TMPDIR/killed"
+        cni "$3" "$BATS_TEST_TMPDIR/killed" c1 "$5" >/dev/null 2>&1
+}
+
+@test "killed at any change, ADD leaves nothing that DEL does not take back" {
+        require_program strace
+        conf=$(bridge_conf)
+        for call in sendto linkat symlinkat write; do
+                for n in $(seq 16); do
+                        if kill_at $n $call ADD bridge "$conf"; then
+                                cni DEL bridge c1 "$conf"
+                                break
+                        fi
+                        cni DEL bridge c1 "$conf"
+                        assert_nothing_left "$BEFORE" || assert_fail "after kill at $call $n"
+                        run in_container c1 ip -o link show eth0
+                        assert_failure
+                done
+        done
+}
+
+@test "killed at any change, DEL can be run again" {
+        require_program strace
+        conf=$(bridge_conf)
+        for call in sendto unlinkat; do
+                for n in $(seq 12); do
+                        cni ADD bridge c1 "$conf" >/dev/null
+                        done=
+                        ! kill_at $n $call DEL bridge "$conf" || done=yes
+                        cni DEL bridge c1 "$conf"
+                        assert_nothing_left "$BEFORE" || assert_fail "after kill at $call $n"
+                        [ -z "$done" ] || break
+                done
+        done
+}
+
+@test "an ADD that fails half-way undoes what it did" {
+        require_program strace
+        conf=$(bridge_conf)
+        for n in $(seq 2 14); do
+                printf '#!/bin/sh\nexec strace -qqf -o /dev/null -e trace=sendto -e inject=sendto:error=ENOBUFS:when=%s %s\n' \
+                        "$n" "$CNI_PLUGINS/bridge" >"$BATS_TEST_TMPDIR/failing"
+                chmod +x "$BATS_TEST_TMPDIR/failing"
+                run cni ADD "$BATS_TEST_TMPDIR/failing" c1 "$conf"
+                if [ "$status" -eq 0 ]; then
+                        cni DEL bridge c1 "$conf"
+                        continue
+                fi
+                jq -e '.code and .msg' <<<"$output"
+                assert_nothing_left "$BEFORE" || assert_fail "after failure of request $n"
+        done
+}
+
+@test "the reference bridge with our portmap and firewall" {
+        [ -x /usr/lib/cni/bridge ] || skip "no reference plugins"
+        in_host iptables -P FORWARD DROP
+        CNI_VERSION=1.0.0
+        CHAIN="/usr/lib/cni/bridge $CNI_PLUGINS/portmap $CNI_PLUGINS/firewall"
+        CNI_DIRECTORIES=/usr/lib/cni
+        attach c1 "$WEB"
+        serve c1 80
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_success
+        run in_host $FETCH http://127.0.0.1:8080/
+        assert_success
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        detach c1
+        run in_host nft list tables
+        refute_output_contains netplug
+        assert_equal "$(in_host iptables -S FORWARD | grep -c br-test)" 0
+}
+
+@test "our bridge with the reference host-local, portmap and firewall" {
+        [ -x /usr/lib/cni/portmap ] || skip "no reference plugins"
+        CNI_VERSION=1.0.0
+        CHAIN="$CNI_PLUGINS/bridge /usr/lib/cni/portmap /usr/lib/cni/firewall"
+        CNI_DIRECTORIES=/usr/lib/cni
+        attach c1 "$WEB"
+        serve c1 80
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_success
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        check c1
+        detach c1
+        run find "$LEASES" -name '10.*'
+        assert_output ""
+}
+
+@test "an IPAM plugin that fails hands its error through" {
+        mkdir "$BATS_TEST_TMPDIR/cni"
+        printf '#!/bin/sh\necho "{\\"cniVersion\\": \\"1.1.0\\", \\"code\\": 123, \\"msg\\": \\"no luck\\"}"\nexit 1\n' \
+                >"$BATS_TEST_TMPDIR/cni/unlucky"
+        chmod +x "$BATS_TEST_TMPDIR/cni/unlucky"
+        CNI_DIRECTORIES=/nowhere:$BATS_TEST_TMPDIR/cni run cni ADD bridge c1 "$(bridge_conf '.ipam.type = "unlucky"')"
+        assert_cni_error 123 "no luck" "unlucky"
+        run cni ADD bridge c1 "$(bridge_conf '.ipam.type = "unheard-of"')"
+        assert_cni_error 7 "unheard-of" "CNI_PATH"
+        assert_nothing_left "$BEFORE"
+}
