@@ -14,10 +14,12 @@
 #define AT(field) offsetof(struct runtime, field)
 
 static const struct option_row global_options[] = {
-        {"root", 0, NULL, OPTION_STRING, AT(root), "DIR", "where the state of containers is (default: " DEFAULT_ROOT ")"},
+        {"root", 0, NULL, OPTION_STRING, AT(root), "DIR",
+         "where the state of containers is (default: " DEFAULT_ROOT ")"},
         {"log", 0, NULL, OPTION_STRING, AT(log), "FILE", "append messages to this file, too"},
         {"log-format", 0, NULL, OPTION_STRING, AT(log_format), "FORMAT", "of that file: text or json (default: text)"},
-        {"log-level", 0, NULL, OPTION_STRING, AT(log_level), "LEVEL", "error, warning, info or debug (default: warning)"},
+        {"log-level", 0, NULL, OPTION_STRING, AT(log_level), "LEVEL",
+         "error, warning, info or debug (default: warning)"},
         {"debug", 0, NULL, OPTION_FLAG, AT(debug), NULL, "the same as --log-level debug"},
         {"systemd-cgroup", 0, NULL, OPTION_FLAG, AT(systemd_cgroup), NULL,
          "let systemd make cgroups; cgroupsPath is then slice:prefix:name"},
@@ -28,8 +30,8 @@ static const struct option_row global_options[] = {
 };
 
 static const struct command commands[] = {
-        {"checkpoint", NULL, "[OPTIONS] CONTAINER", "save a running container (not supported in this build)", NULL, 0, -1,
-         true, cmd_checkpoint},
+        {"checkpoint", NULL, "[OPTIONS] CONTAINER", "save a running container (not supported in this build)", NULL, 0,
+         -1, true, cmd_checkpoint},
         {"create", NULL, "[OPTIONS] CONTAINER", "create a container from a bundle", create_options_table, 1, 1, true,
          cmd_create},
         {"delete", NULL, "[OPTIONS] CONTAINER", "remove what a container holds", delete_options_table, 1, 1, true,
@@ -39,8 +41,8 @@ static const struct command commands[] = {
         {"exec", NULL, "[OPTIONS] CONTAINER [COMMAND] [ARG...]", "run another program in a container",
          exec_options_table, 1, -1, false, cmd_exec},
         {"features", NULL, "", "show what this build can do, as JSON", NULL, 0, 0, false, cmd_features},
-        {"kill", NULL, "[OPTIONS] CONTAINER [SIGNAL]", "signal a container (default: SIGTERM)", kill_options_table, 1, 2,
-         true, cmd_kill},
+        {"kill", NULL, "[OPTIONS] CONTAINER [SIGNAL]", "signal a container (default: SIGTERM)", kill_options_table, 1,
+         2, true, cmd_kill},
         {"list", NULL, "[OPTIONS]", "list containers", list_options_table, 0, 0, true, cmd_list},
         {"pause", NULL, "CONTAINER", "suspend all processes of a container", NULL, 1, 1, true, cmd_pause},
         {"ps", NULL, "[OPTIONS] CONTAINER [PS OPTIONS]", "list the processes of a container", ps_options_table, 1, -1,

@@ -41,7 +41,7 @@ static int check_deletable(const struct container *container, struct error *err)
         return error_hint(err, "delete --force kills it first");
 }
 
-static int delete(const char *root, const char *id, bool force, struct error *err) {
+static int delete_container(const char *root, const char *id, bool force, struct error *err) {
         _cleanup_container_ struct container container = CONTAINER_INIT;
         int r = container_open(root, id, &container, err);
 
@@ -70,5 +70,5 @@ int cmd_delete(const struct command *command, void *context, int argc, char **ar
 
         if (r >= 0)
                 return r;
-        return delete (runtime->root, argv[0], options.force, &err) < 0 ? cmd_fail(&err) : 0;
+        return delete_container(runtime->root, argv[0], options.force, &err) < 0 ? cmd_fail(&err) : 0;
 }

@@ -116,7 +116,8 @@ static int apply_groups(struct arena *arena, const struct options *options, stru
         return 0;
 }
 
-/* Not inheritable and so not ambient, either: that would give them to every program the process runs (CVE-2022-29162). */
+/* Not inheritable and so not ambient, either: that would give them to every program the process runs (CVE-2022-29162).
+ */
 static void apply_capabilities(struct arena *arena, const struct options *options, struct runtime_process *process) {
         struct runtime_capabilities *all;
 

@@ -22,7 +22,10 @@ const struct option_row spec_options_table[] = {
         {0},
 };
 
-#define OPTIONS(...) (const char *const[]){__VA_ARGS__, NULL}
+#define OPTIONS(...)                                                                                                   \
+        (const char *const[]) {                                                                                        \
+                __VA_ARGS__, NULL                                                                                      \
+        }
 
 static const char *const capability_names[] = {"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE", NULL};
 
@@ -47,7 +50,8 @@ static const struct runtime_process process = {
 
 static const struct runtime_root root = {.path = "rootfs", .readonly = true};
 
-#define MOUNT(to, kind, from, ...) {.destination = (to), .type = (kind), .source = (from), .options = OPTIONS(__VA_ARGS__)}
+#define MOUNT(to, kind, from, ...)                                                                                     \
+        { .destination = (to), .type = (kind), .source = (from), .options = OPTIONS(__VA_ARGS__) }
 #define MOUNT_PROC MOUNT("/proc", "proc", "proc", "nosuid", "noexec", "nodev")
 #define MOUNT_DEV MOUNT("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k")
 #define MOUNT_SHM MOUNT("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k")
@@ -73,13 +77,20 @@ static const struct runtime_mount rootless_mounts[] = {
         MOUNT("/sys", "none", "/sys", "rbind", "nosuid", "noexec", "nodev", "ro"),
 };
 
-static const char *const masked_paths[] = {"/proc/acpi",       "/proc/asound",     "/proc/kcore",
-                                           "/proc/keys",       "/proc/latency_stats", "/proc/timer_list",
-                                           "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware",
-                                           "/proc/scsi",       NULL};
+static const char *const masked_paths[] = {"/proc/acpi",
+                                           "/proc/asound",
+                                           "/proc/kcore",
+                                           "/proc/keys",
+                                           "/proc/latency_stats",
+                                           "/proc/timer_list",
+                                           "/proc/timer_stats",
+                                           "/proc/sched_debug",
+                                           "/sys/firmware",
+                                           "/proc/scsi",
+                                           NULL};
 
-static const char *const readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
-                                             NULL};
+static const char *const readonly_paths[] = {"/proc/bus",           "/proc/fs", "/proc/irq", "/proc/sys",
+                                             "/proc/sysrq-trigger", NULL};
 
 static const struct runtime_device_rule device_rules[] = {{.allow = false, .type = 'a', .access = "rwm"}};
 
@@ -110,7 +121,8 @@ static void fill(struct runtime_config *config, bool rootless, const struct runt
 }
 
 static int write_spec(const struct options *options, struct error *err) {
-        const struct runtime_id_mapping maps[2] = {{.host_id = geteuid(), .size = 1}, {.host_id = getegid(), .size = 1}};
+        const struct runtime_id_mapping maps[2] = {{.host_id = geteuid(), .size = 1},
+                                                   {.host_id = getegid(), .size = 1}};
         _cleanup_json_writer_ struct json_writer writer = {.indent = 4};
         _cleanup_fd_ int directory = open(options->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
         struct runtime_config config;

@@ -60,7 +60,8 @@ static int check_host(const struct runtime_config *config, struct error *err) {
         const struct runtime_namespace *namespaces = config->linux_.namespaces;
 
         if ((config->hostname || config->domainname) && !namespaces[NAMESPACE_UTS].present)
-                return error_set(err, EINVAL, "%s: needs a uts namespace", config->hostname ? "hostname" : "domainname");
+                return error_set(err, EINVAL, "%s: needs a uts namespace",
+                                 config->hostname ? "hostname" : "domainname");
         if (namespaces[NAMESPACE_MOUNT].present)
                 return 0;
         if (config->mount_count > 0)

@@ -131,10 +131,11 @@ static int make_start_socket(struct creation *creation, struct error *err) {
         int r;
 
         /* Through the fd: a state directory's path may be longer than a socket's address. */
-        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", path_of_fd(creation->launch.lock_fd, directory),
-                        STATE_SOCKET);
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s",
+                        path_of_fd(creation->launch.lock_fd, directory), STATE_SOCKET);
         mask = umask(0077);
-        r = fd < 0 || bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, 1) < 0 ? errno : 0;
+        r = fd < 0 || bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, 1) < 0 ? errno
+                                                                                                             : 0;
         (void) umask(mask);
         if (r != 0)
                 return error_errno(err, r, "cannot make the socket for start");
@@ -200,8 +201,7 @@ static int prepare(struct creation *creation, struct error *err) {
         if ((launch->proc_fd = procfs_open(err)) < 0)
                 return launch->proc_fd;
         if ((r = namespaces_prepare(&config->linux_, &launch->namespaces, err)) < 0 ||
-            (r = prepare_root(creation, err)) < 0 ||
-            (r = resolve_capabilities(config, &launch->capabilities, err)) < 0)
+            (r = prepare_root(creation, err)) < 0 || (r = resolve_capabilities(config, &launch->capabilities, err)) < 0)
                 return r;
         if (config->linux_.seccomp &&
             (r = seccomp_compile(config->linux_.seccomp, creation->root_fd, &launch->seccomp, err)) < 0)
@@ -503,7 +503,8 @@ int container_create(const struct create_options *options, struct created *out, 
         int r;
 
         initialise(&creation, options);
-        if ((r = state_check_id(options->id, err)) >= 0 && (r = check_preserved_fds(creation.launch.preserve_fds, err)) >= 0 &&
+        if ((r = state_check_id(options->id, err)) >= 0 &&
+            (r = check_preserved_fds(creation.launch.preserve_fds, err)) >= 0 &&
             (r = bundle_open(options->bundle, &creation.bundle, err)) >= 0 &&
             (r = check_terminal(&creation, err)) >= 0 && (r = make_state(&creation, err)) >= 0 &&
             (r = prepare(&creation, err)) >= 0)

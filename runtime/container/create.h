@@ -23,8 +23,8 @@ struct create_options {
         bool systemd_cgroup;
         bool no_pivot;
         bool no_new_keyring;
-        bool wait_for_start; /* create: init waits until `start`; run: it executes at once */
-        bool detach;         /* the caller does not stay for a terminal */
+        bool wait_for_start;         /* create: init waits until `start`; run: it executes at once */
+        bool detach;                 /* the caller does not stay for a terminal */
         const sigset_t *signal_mask; /* what the program gets; NULL: the calling process's */
 };
 

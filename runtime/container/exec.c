@@ -88,7 +88,8 @@ static const char *sub_cgroup(const struct execution *execution, const char *hie
  */
 static int open_cgroups(struct execution *execution, struct error *err) {
         const struct cgroup_hierarchy *hierarchies = NULL;
-        size_t count = execution->container->cgroup ? cgroup_hierarchies(execution->container->cgroup, &hierarchies) : 0;
+        size_t count =
+                execution->container->cgroup ? cgroup_hierarchies(execution->container->cgroup, &hierarchies) : 0;
 
         for (size_t i = 0; i < count && i < HIERARCHIES_MAX; i++) {
                 const char *sub = sub_cgroup(execution, hierarchies[i].name);

@@ -96,7 +96,7 @@ static int read_annotations(struct arena *arena, const struct json *object, stru
         if (!object)
                 return 0;
         items = arena_alloc(arena, object->count + 1, sizeof(*items));
-        json_for_each(child, object) {
+        json_for_each (child, object) {
                 int r = json_expect(child, JSON_STRING, err);
 
                 if (r < 0)
@@ -115,8 +115,7 @@ static int read_members(struct arena *arena, const struct json *root, struct sta
 
         if ((r = json_expect(root, JSON_OBJECT, err)) < 0 ||
             (r = json_get_string(root, "ociVersion", &out->oci_version, err)) < 0 ||
-            (r = json_get_string(root, "id", &out->id, err)) < 0 ||
-            (r = json_get_int(root, "pid", &pid, err)) < 0 ||
+            (r = json_get_string(root, "id", &out->id, err)) < 0 || (r = json_get_int(root, "pid", &pid, err)) < 0 ||
             (r = json_get_u64(root, "startTime", UINT64_MAX, &start_time, err)) < 0 ||
             (r = json_get_string(root, "bundle", &out->bundle, err)) < 0 ||
             (r = json_get_string(root, "rootfs", &out->rootfs, err)) < 0 ||

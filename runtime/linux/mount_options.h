@@ -32,7 +32,8 @@ struct mount_options {
         const char *const *fs_set; /* options of the superblock by name: "ro", "sync"; NULL-terminated */
 };
 
-/** Sorts the words. Never fails: a word of no known meaning is for the file system, which refuses what it does not know. */
+/** Sorts the words. Never fails: a word of no known meaning is for the file system, which refuses what it does not
+ * know. */
 void mount_options_parse(struct arena *arena, const char *const *words, struct mount_options *out);
 
 /** The MS_* value for linux.rootfsPropagation; 0 for NULL, -EINVAL for an unknown word. */

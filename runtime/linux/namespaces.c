@@ -24,9 +24,9 @@
 
 uint64_t namespaces_flag(enum runtime_namespace_type type) {
         static const uint64_t flags[NAMESPACE_TYPE_COUNT] = {
-                [NAMESPACE_MOUNT] = CLONE_NEWNS,   [NAMESPACE_PID] = CLONE_NEWPID,
-                [NAMESPACE_NETWORK] = CLONE_NEWNET, [NAMESPACE_UTS] = CLONE_NEWUTS,
-                [NAMESPACE_IPC] = CLONE_NEWIPC,    [NAMESPACE_USER] = CLONE_NEWUSER,
+                [NAMESPACE_MOUNT] = CLONE_NEWNS,      [NAMESPACE_PID] = CLONE_NEWPID,
+                [NAMESPACE_NETWORK] = CLONE_NEWNET,   [NAMESPACE_UTS] = CLONE_NEWUTS,
+                [NAMESPACE_IPC] = CLONE_NEWIPC,       [NAMESPACE_USER] = CLONE_NEWUSER,
                 [NAMESPACE_CGROUP] = CLONE_NEWCGROUP, [NAMESPACE_TIME] = CLONE_NEWTIME,
         };
 

@@ -12,11 +12,11 @@
 #include "../../spec/runtime_config.h"
 
 struct namespace_plan {
-        uint64_t create;               /* CLONE_NEW* for clone3() */
+        uint64_t create;                /* CLONE_NEW* for clone3() */
         int join[NAMESPACE_TYPE_COUNT]; /* fds of namespaces to join; -1: none */
-        bool intermediate;             /* a process in between must join before init can be made */
-        bool new_cgroup;               /* made by init itself, once it is in its cgroup */
-        bool new_time;                 /* made by init itself: offsets must be set before anybody is in it */
+        bool intermediate;              /* a process in between must join before init can be made */
+        bool new_cgroup;                /* made by init itself, once it is in its cgroup */
+        bool new_time;                  /* made by init itself: offsets must be set before anybody is in it */
 };
 
 /** Opens the namespaces to join, making sure each is of its type. Release with namespaces_close(). */

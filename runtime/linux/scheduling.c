@@ -36,8 +36,9 @@ static const struct name_value policies[] = {
 };
 
 static const struct name_value flags[] = {
-        {"SCHED_FLAG_RESET_ON_FORK", 0x01}, {"SCHED_FLAG_RECLAIM", 0x02},        {"SCHED_FLAG_DL_OVERRUN", 0x04},
-        {"SCHED_FLAG_KEEP_POLICY", 0x08},   {"SCHED_FLAG_KEEP_PARAMS", 0x10},    {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+        {"SCHED_FLAG_RESET_ON_FORK", 0x01},  {"SCHED_FLAG_RECLAIM", 0x02},
+        {"SCHED_FLAG_DL_OVERRUN", 0x04},     {"SCHED_FLAG_KEEP_POLICY", 0x08},
+        {"SCHED_FLAG_KEEP_PARAMS", 0x10},    {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
         {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}, {NULL, 0},
 };
 
@@ -93,8 +94,8 @@ int scheduling_apply(const struct runtime_process *process, struct error *err) {
         if (find_value(io_classes, process->io_priority_class, &class) < 0)
                 return error_set(err, EINVAL, "process.ioPriority.class: unknown class \"%s\"",
                                  process->io_priority_class);
-        if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
-                    (int) (class << IOPRIO_CLASS_SHIFT) | process->io_priority) < 0)
+        if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, (int) (class << IOPRIO_CLASS_SHIFT) | process->io_priority) <
+            0)
                 return error_errno(err, errno, "process.ioPriority");
         return 0;
 }

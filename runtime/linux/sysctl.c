@@ -12,22 +12,14 @@ static const struct {
         const char *name;
         enum runtime_namespace_type type;
 } owners[] = {
-        {"net.", NAMESPACE_NETWORK},
-        {"fs.mqueue.", NAMESPACE_IPC},
-        {"kernel.msgmax", NAMESPACE_IPC},
-        {"kernel.msgmnb", NAMESPACE_IPC},
-        {"kernel.msgmni", NAMESPACE_IPC},
-        {"kernel.sem", NAMESPACE_IPC},
-        {"kernel.shmall", NAMESPACE_IPC},
-        {"kernel.shmmax", NAMESPACE_IPC},
-        {"kernel.shmmni", NAMESPACE_IPC},
-        {"kernel.shm_rmid_forced", NAMESPACE_IPC},
-        {"kernel.msg_next_id", NAMESPACE_IPC},
-        {"kernel.sem_next_id", NAMESPACE_IPC},
-        {"kernel.shm_next_id", NAMESPACE_IPC},
-        {"kernel.hostname", NAMESPACE_UTS},
-        {"kernel.domainname", NAMESPACE_UTS},
-        {"user.", NAMESPACE_USER},
+        {"net.", NAMESPACE_NETWORK},           {"fs.mqueue.", NAMESPACE_IPC},
+        {"kernel.msgmax", NAMESPACE_IPC},      {"kernel.msgmnb", NAMESPACE_IPC},
+        {"kernel.msgmni", NAMESPACE_IPC},      {"kernel.sem", NAMESPACE_IPC},
+        {"kernel.shmall", NAMESPACE_IPC},      {"kernel.shmmax", NAMESPACE_IPC},
+        {"kernel.shmmni", NAMESPACE_IPC},      {"kernel.shm_rmid_forced", NAMESPACE_IPC},
+        {"kernel.msg_next_id", NAMESPACE_IPC}, {"kernel.sem_next_id", NAMESPACE_IPC},
+        {"kernel.shm_next_id", NAMESPACE_IPC}, {"kernel.hostname", NAMESPACE_UTS},
+        {"kernel.domainname", NAMESPACE_UTS},  {"user.", NAMESPACE_USER},
 };
 
 /* "net/ipv4/conf/eth0.1/forwarding" and "net.ipv4.ip_forward" are both in use: the first separator decides. */

@@ -173,7 +173,8 @@ static char *home_of(uid_t uid) {
         return xstrdup("/");
 }
 
-/* The environment with HOME, as runc sets it, and with LISTEN_FDS for the container's pid 1, in the way of sd_listen_fds(3). */
+/* The environment with HOME, as runc sets it, and with LISTEN_FDS for the container's pid 1, in the way of
+ * sd_listen_fds(3). */
 static const char **environment(const struct task *task) {
         const char *const *env = task->process->env;
         size_t count = 0;
