@@ -25,9 +25,9 @@ command_names() {
         awk '/^Commands:/ { on = 1; next } /^[^ ]/ { on = 0 } on && NF { print $1 }'
 }
 
-# One help text as mdoc: its usage, summary and options.
+# One help text as mdoc: its usage, summary and options. $1: the command with the group it belongs to.
 as_mdoc() {
-        awk -v name="$(basename "$program")" '
+        awk -v program="$(basename "$program")" -v command="$1" '
         function text(line) {
                 gsub(/\\/, "\\e", line)
                 gsub(/^[.\047]/, "\\\\\\&&", line)
@@ -54,8 +54,12 @@ as_mdoc() {
         }
         /^Usage: / {
                 sub(/^Usage: /, "")
-                sub("^" name " *", "")
-                print ".It Nm Ic " text($0)
+                sub("^" program " *", "")
+                # A group may list a command that is known outside of it, too ("image load").
+                n = split(command, parts, " ")
+                for (i = 1; i <= n; i++)
+                        sub("^" parts[i] " *", "")
+                print ".It Nm Ic " text(command (length($0) ? " " $0 : ""))
                 next
         }
         /^(Options|Commands):/ {
@@ -87,22 +91,42 @@ as_mdoc() {
         END { if (open) print ".El" }'
 }
 
+# The command that has been listed with the same options, if they are many.
+same_options() {
+        options=$(printf '%s\n' "$help" | sed -n '/^Options:/,/^Commands:/p')
+        [ "$(printf '%s\n' "$options" | wc -l)" -gt 8 ] || return 0
+        digest=$(printf '%s\n' "$options" | cksum | tr ' ' -)
+        if [ -e "$work/$digest" ]; then
+                cat "$work/$digest"
+        else
+                printf '%s\n' "$1" >"$work/$digest"
+        fi
+}
+
 commands() {
         for name in $("$program" "$@" --help | command_names); do
+                command="$*${1:+ }$name"
                 help=$("$program" "$@" "$name" --help 2>/dev/null) || {
                         # Listed, and refused for good: its row in the list says why.
-                        printf '.It Nm Ic %s\n' "$* $name"
+                        printf '.It Nm Ic %s\n' "$command"
                         "$program" "$@" --help | sed -n "s/^  $name  *\(.*\)/\1./p"
                         continue
                 }
-                printf '%s\n' "$help" | as_mdoc
+                same=$(same_options "$command")
+                if [ -n "$same" ]; then
+                        printf '%s\n' "$help" | sed '/^Options:/,$d' | as_mdoc "$command"
+                        printf 'Its options are those of\n.Ic %s .\n' "$same"
+                else
+                        printf '%s\n' "$help" | as_mdoc "$command"
+                fi
                 case $help in *"
 Commands:"*) commands "$@" "$name" ;; esac
         done
 }
 
-new=$(mktemp)
-trap 'rm -f "$new"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+new=$work/page
 {
         sed '/^\.\\" commands begin/q' "$page"
         echo '.Bl -tag -width Ds'

@@ -19,6 +19,14 @@ load ../helpers/common
         assert_success
 }
 
+@test "the pages name every global option" {
+        for program in myrun mymgr; do
+                for option in $("$BUILD/bin/$program" --help | sed -n '/^Commands/q; s/^ .*--\([a-z-]*\).*/\1/p'); do
+                        grep -q -e "Fl -$option" "$SOURCE/docs/$program.1" || assert_fail "$program.1 lacks --$option"
+                done
+        done
+}
+
 @test "every program explains itself and refuses what it does not know" {
         for program in "$MYRUN" "$MYMGR"; do
                 run "$program" --help
