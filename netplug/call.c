@@ -43,6 +43,8 @@ static int code_of_errno(int code) {
                 int number;
                 int code;
         } rows[] = {{EINVAL, CNI_CODE_INVALID_CONFIG},
+                    {ERANGE, CNI_CODE_INVALID_CONFIG},
+                    {E2BIG, CNI_CODE_INVALID_CONFIG},
                     {ENOTSUP, CNI_CODE_UNSUPPORTED_FIELD},
                     {EPROTONOSUPPORT, CNI_CODE_INCOMPATIBLE_VERSION},
                     {EAGAIN, CNI_CODE_TRY_AGAIN}};

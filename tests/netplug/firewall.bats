@@ -68,19 +68,9 @@ assert_unpublished_is_closed() {
 }
 
 @test "a host that drops with nft gets its accepts too" {
-        in_host nft -f - <<-'RULES'
-                table inet wall {
-                        chain forward {
-                                type filter hook forward priority 0; policy drop;
-                        }
-                }
-                table ip wall {
-                        chain forward {
-                                type filter hook forward priority 10; policy accept;
-                                counter reject
-                        }
-                }
-        RULES
+        in_host nft 'add table inet wall; add chain inet wall forward { type filter hook forward priority 0; policy drop; }'
+        in_host nft 'add table ip wall; add chain ip wall forward { type filter hook forward priority 10; policy accept; }'
+        in_host nft add rule ip wall forward counter reject
         before=$(in_host nft list ruleset)
         attach c1 "$WEB"
         assert_all_ways_open

@@ -37,10 +37,8 @@ teardown() {
 
 # kill_at N COMMAND PLUGIN CONF: the plugin dies just before its N-th system call of the kind.
 kill_at() {
-        cat >"$BATS_TEST_TMPDIR/killed" <<-SCRIPT
-                #!/bin/sh
-                exec strace -qqf -o /dev/null -e trace=$2 -e inject=$2:signal=KILL:when=$1 $CNI_PLUGINS/$4
-        SCRIPT
+        printf '#!/bin/sh\nexec strace -qqf -o /dev/null -e trace=%s -e inject=%s:signal=KILL:when=%s %s\n' \
+                "$2" "$2" "$1" "$CNI_PLUGINS/$4" >"$BATS_TEST_TMPDIR/killed"
         chmod +x "$BATS_TEST_TMPDIR/killed"
         cni "$3" "$BATS_TEST_TMPDIR/killed" c1 "$5" >/dev/null 2>&1
 }
