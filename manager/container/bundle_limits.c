@@ -89,7 +89,7 @@ static int set_rlimits(struct bundle *bundle, struct error *err) {
 
         for (size_t i = 0; i < given->count; i++) {
                 _cleanup_str_list_ struct str_list parts = {0}, values = {0};
-                uint64_t limits[2];
+                uint64_t limits[2] = {0};
                 const char *name = NULL;
                 char *type;
 

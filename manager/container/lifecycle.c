@@ -156,8 +156,9 @@ int container_wait(const struct manager *manager, struct container *container, i
                 connection = monitor_connect(container, 0, &ignored);
         if (connection >= 0 && wait_exit(connection, exit_code) == 0)
                 return 0;
-        if (container_is_running(container) && (init = open_init(container, &ignored)) >= 0)
-                (void) wait_ended(container, init, -1);
+        /* No monitor to ask: it was killed, or is taking the container down just now. */
+        init = container_is_running(container) ? open_init(container, &ignored) : -1;
+        (void) wait_ended(container, init, -1);
         if (container_refresh(container, err) < 0)
                 return -EIO;
         *exit_code = container->state.exit_code;
