@@ -55,12 +55,17 @@ static bool is_path_part(const char *text, size_t length) {
 static bool is_host(const char *text, size_t length) {
         bool marked = length == strlen("localhost") && strncmp(text, "localhost", length) == 0;
 
+        if (length == 0 || (!isalnum((unsigned char) text[0]) && text[0] != '[') || strchr(".-:[", text[length - 1]))
+                return false;
         for (size_t i = 0; i < length; i++) {
                 if (!isalnum((unsigned char) text[i]) && !strchr(".-:[]", text[i]))
                         return false;
+                /* No label is empty: ".." is a path, not a host. */
+                if (text[i] == '.' && text[i + 1] == '.')
+                        return false;
                 marked = marked || text[i] == '.' || text[i] == ':';
         }
-        return marked && length > 0;
+        return marked;
 }
 
 static bool is_repository(const char *text, size_t length) {
