@@ -171,8 +171,8 @@ int netlink_request(struct netlink *netlink, struct nl_msg *message) {
  * @interrupted: set when what is dumped changed meanwhile
  * Returns 1 at the answer's end, 0 when more follows, or a negative errno.
  */
-static int handle_datagram(char *buffer, int size, uint32_t sequence, bool *interrupted,
-                           netlink_handler handler, void *context) {
+static int handle_datagram(char *buffer, int size, uint32_t sequence, bool *interrupted, netlink_handler handler,
+                           void *context) {
         struct nlmsghdr *header = (void *) buffer;
         int r = 0;
 
@@ -210,8 +210,7 @@ int netlink_query(struct netlink *netlink, struct nl_msg *message, netlink_handl
         while (r == 0) {
                 ssize_t got = receive(netlink, buffer);
 
-                r = got < 0 ? (int) got
-                            : handle_datagram(buffer, (int) got, sequence, &interrupted, handler, context);
+                r = got < 0 ? (int) got : handle_datagram(buffer, (int) got, sequence, &interrupted, handler, context);
         }
         if (r < 0)
                 return r;

@@ -26,7 +26,8 @@ struct netlink {
                 .fd = -1                                                                                               \
         }
 
-/** Opens a socket of the protocol (NETLINK_ROUTE, NETLINK_NETFILTER); it stays in the network namespace it is opened in. */
+/** Opens a socket of the protocol (NETLINK_ROUTE, NETLINK_NETFILTER); it stays in the network namespace it is opened
+ * in. */
 int netlink_open(int protocol, struct netlink *out, struct error *err);
 
 void netlink_close(struct netlink *netlink);
@@ -59,8 +60,8 @@ void netlink_batch_add(struct netlink_batch *batch, struct nl_msg *message);
 
 /* How a batch ended. */
 struct netlink_failure {
-        size_t index; /* the first message that failed */
-        int code;     /* a positive errno */
+        size_t index;   /* the first message that failed */
+        int code;       /* a positive errno */
         char text[160]; /* what the kernel says about it (extended acknowledgement), or "" */
 };
 

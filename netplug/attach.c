@@ -135,8 +135,7 @@ struct nft_owner attach_owner(const struct plugin_call *call) {
         if (call->command == PLUGIN_GC)
                 return (struct nft_owner){
                         .network = call->network, .valid = call->valid, .valid_count = call->valid_count};
-        return (struct nft_owner){
-                .network = call->network, .container_id = call->container_id, .ifname = call->ifname};
+        return (struct nft_owner){.network = call->network, .container_id = call->container_id, .ifname = call->ifname};
 }
 
 /* The addresses are those of the result of IPAM, whose interfaces are not listed yet. */

@@ -39,7 +39,8 @@ int attach_prepare_ipv6(int netns_fd, const char *ifname, const struct cni_resul
 /** The n-th interface of a result that is on the host, or NULL. */
 const struct cni_interface *attach_host_interface(const struct cni_result *result, size_t n);
 
-/** The addresses of the container's link in a result, in the call's arena; all of them where none names an interface. */
+/** The addresses of the container's link in a result, in the call's arena; all of them where none names an interface.
+ */
 struct cni_address *attach_addresses(struct plugin_call *call, const struct cni_result *result, size_t *count);
 
 /** Whose rules these are: the attachment, or for GC the network's attachments that are not valid. */

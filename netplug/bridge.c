@@ -39,12 +39,9 @@ static int parse_configuration(struct plugin_call *call, struct configuration *c
         const struct {
                 const char *key;
                 bool *target;
-        } flags[] = {{"isGateway", &conf->is_gateway},
-                     {"isDefaultGateway", &conf->is_default_gateway},
-                     {"forceAddress", &conf->force_address},
-                     {"ipMasq", &conf->masquerade},
-                     {"hairpinMode", &conf->hairpin},
-                     {"promiscMode", &conf->promiscuous},
+        } flags[] = {{"isGateway", &conf->is_gateway},       {"isDefaultGateway", &conf->is_default_gateway},
+                     {"forceAddress", &conf->force_address}, {"ipMasq", &conf->masquerade},
+                     {"hairpinMode", &conf->hairpin},        {"promiscMode", &conf->promiscuous},
                      {"portIsolation", &conf->isolated}};
         int r;
 
@@ -224,9 +221,8 @@ static void put_interfaces(struct plugin_call *call, const struct link_info *bri
                                             .mac = arena_strdup(call->arena, bridge->mac),
                                             .mtu = bridge->mtu};
         interface = cni_result_add_interface(result, call->arena);
-        *interface = (struct cni_interface){.name = arena_strdup(call->arena, veth->name),
-                                            .mac = arena_strdup(call->arena, veth->mac),
-                                            .mtu = mtu};
+        *interface = (struct cni_interface){
+                .name = arena_strdup(call->arena, veth->name), .mac = arena_strdup(call->arena, veth->mac), .mtu = mtu};
         interface = cni_result_add_interface(result, call->arena);
         *interface = (struct cni_interface){.name = call->ifname,
                                             .mac = arena_strdup(call->arena, veth->peer_mac),

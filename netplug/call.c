@@ -129,8 +129,8 @@ static int open_netns(struct plugin_call *call, struct error *err) {
         if (fd < 0 && call->command == PLUGIN_DEL)
                 return 0;
         if (fd < 0)
-                return plugin_fail(call, errno == ENOENT ? CNI_CODE_UNKNOWN_CONTAINER : CNI_CODE_IO_FAILURE, err,
-                                   errno, "CNI_NETNS: %s: %s", call->netns, strerror(errno));
+                return plugin_fail(call, errno == ENOENT ? CNI_CODE_UNKNOWN_CONTAINER : CNI_CODE_IO_FAILURE, err, errno,
+                                   "CNI_NETNS: %s: %s", call->netns, strerror(errno));
         if (fstatfs(fd, &fs) < 0 || fs.f_type != NSFS_MAGIC) {
                 /* What is left of a namespace that was unmounted: an empty file. */
                 if (call->command == PLUGIN_DEL)
@@ -154,7 +154,7 @@ static int parse_valid_attachments(struct plugin_call *call, struct error *err) 
                 return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
                                    "cni.dev/valid-attachments: GC needs it, but it is missing");
         call->valid = arena_alloc(call->arena, list->count + 1, sizeof(*call->valid));
-        json_for_each(item, list) {
+        json_for_each (item, list) {
                 const struct json *id, *ifname;
 
                 r = json_require(item, "containerID", &id, err);
@@ -180,8 +180,7 @@ static int parse_version(struct plugin_call *call, const struct command_row *row
         if (r < 0)
                 return r;
         if (!version)
-                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
-                                   "cniVersion: required, but missing");
+                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL, "cniVersion: required, but missing");
         if (!cni_version_supported(version)) {
                 (void) plugin_fail(call, CNI_CODE_INCOMPATIBLE_VERSION, err, EPROTONOSUPPORT,
                                    "cniVersion: %.32s is not supported", version);
@@ -333,8 +332,8 @@ static const struct command_row *find_command(const char *name) {
 
 static void print_error(const struct plugin_call *call, const struct error *err) {
         const char *version = call->version && cni_version_supported(call->version) ? call->version : NULL;
-        _cleanup_free_ char *text = cni_error_write(version, call->code ? call->code : code_of_errno(err->code),
-                                                    err->message, err->hint);
+        _cleanup_free_ char *text =
+                cni_error_write(version, call->code ? call->code : code_of_errno(err->code), err->message, err->hint);
 
         (void) printf("%s\n", text);
 }

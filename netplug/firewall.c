@@ -15,7 +15,8 @@ static int parse_configuration(struct plugin_call *call, struct configuration *c
         static const struct {
                 const char *name;
                 enum nft_isolation isolation;
-        } policies[] = {{"", NFT_OPEN}, {"open", NFT_OPEN}, {"same-bridge", NFT_SAME_BRIDGE}, {"isolated", NFT_ISOLATED}};
+        } policies[] = {
+                {"", NFT_OPEN}, {"open", NFT_OPEN}, {"same-bridge", NFT_SAME_BRIDGE}, {"isolated", NFT_ISOLATED}};
         const char *policy = "open", *backend = NULL;
         int r;
 

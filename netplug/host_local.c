@@ -408,8 +408,8 @@ static int host_local_check(struct plugin_call *call, struct error *err) {
                 r = lease_holder(&store, text, holder, err);
                 if (r < 0)
                         return r;
-                return error_set(err, ENOENT, "address %s is not leased to container %s%s%s", text,
-                                 call->container_id, r ? ", but to " : "", r ? holder : "");
+                return error_set(err, ENOENT, "address %s is not leased to container %s%s%s", text, call->container_id,
+                                 r ? ", but to " : "", r ? holder : "");
         }
         if (held.count == 0)
                 return error_set(err, ENOENT, "container %s has no address leased for %s", call->container_id,

@@ -49,8 +49,7 @@ static int write_new(int dir_fd, const char *name, const char *text) {
 
         if (fd >= 0) {
                 r = fd_write_all(fd, text, strlen(text));
-                if (r >= 0 &&
-                    linkat(AT_FDCWD, path_of_fd(fd, path), dir_fd, name, AT_SYMLINK_FOLLOW) < 0)
+                if (r >= 0 && linkat(AT_FDCWD, path_of_fd(fd, path), dir_fd, name, AT_SYMLINK_FOLLOW) < 0)
                         r = -errno;
                 return r;
         }
@@ -192,8 +191,7 @@ static int for_each_lease(struct lease_store *store, lease_handler handler, void
                         continue;
                 r = read_lease(store, entry->d_name, &owner, text);
                 if (r == -EBADMSG)
-                        log_warning("lease %s/%s is garbage: the address is not given out", store->path,
-                                    entry->d_name);
+                        log_warning("lease %s/%s is garbage: the address is not given out", store->path, entry->d_name);
                 r = handler(store, entry->d_name, r, &owner, context, err);
         }
         return r;

@@ -35,7 +35,8 @@ int lease_open(const char *data_dir, const char *network, bool make, struct leas
 void lease_close(struct lease_store *store);
 
 #define _cleanup_lease_store_ _cleanup_(lease_close)
-#define LEASE_STORE_CLOSED {.dir_fd = -1, .lock_fd = -1}
+#define LEASE_STORE_CLOSED                                                                                             \
+        { .dir_fd = -1, .lock_fd = -1 }
 
 /** Takes an address. Returns 1, 0 when it is taken already, or a negative errno. */
 int lease_take(struct lease_store *store, const struct cni_address *address, const struct lease_owner *owner,

@@ -313,20 +313,16 @@ static void put_metrics(struct nl_msg *message, const struct cni_route *route) {
 
 /* Not exclusive: each network of a container may bring a default route. */
 static struct nl_msg *route_message(int index, const struct cni_result *result, const struct cni_route *route) {
-        const struct cni_address *gateway = route->gateway.family
-                                                    ? &route->gateway
-                                                    : gateway_of_family(result, route->destination.family);
-        const uint8_t scope = route->scope >= 0 ? (uint8_t) route->scope
-                              : gateway         ? RT_SCOPE_UNIVERSE
-                                                : RT_SCOPE_LINK;
+        const struct cni_address *gateway =
+                route->gateway.family ? &route->gateway : gateway_of_family(result, route->destination.family);
+        const uint8_t scope = route->scope >= 0 ? (uint8_t) route->scope : gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
         const struct rtmsg head = {.rtm_family = (uint8_t) route->destination.family,
                                    .rtm_dst_len = (uint8_t) route->destination.prefix,
                                    .rtm_table = RT_TABLE_MAIN,
                                    .rtm_protocol = RTPROT_BOOT,
                                    .rtm_scope = scope,
                                    .rtm_type = RTN_UNICAST};
-        struct nl_msg *message =
-                netlink_message(RTM_NEWROUTE, NLM_F_CREATE, &head, sizeof(head), ADDRESS_ROOM);
+        struct nl_msg *message = netlink_message(RTM_NEWROUTE, NLM_F_CREATE, &head, sizeof(head), ADDRESS_ROOM);
         struct cni_address destination = route->destination;
 
         /* The kernel refuses destinations with host bits. */
@@ -417,8 +413,7 @@ static int read_address(struct nlmsghdr *header, void *context) {
         return reader->handler(&address, reader->context);
 }
 
-int link_addresses(struct netlink *netlink, int index, link_address_handler handler, void *context,
-                   struct error *err) {
+int link_addresses(struct netlink *netlink, int index, link_address_handler handler, void *context, struct error *err) {
         const struct ifaddrmsg head = {.ifa_family = AF_UNSPEC, .ifa_index = (uint32_t) index};
         struct address_reader reader = {.index = index, .handler = handler, .context = context};
         int r;

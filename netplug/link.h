@@ -98,8 +98,7 @@ int link_address_delete(struct netlink *netlink, int index, const struct cni_add
 
 /** Called for each address of a link. */
 typedef int (*link_address_handler)(const struct cni_address *address, void *context);
-int link_addresses(struct netlink *netlink, int index, link_address_handler handler, void *context,
-                   struct error *err);
+int link_addresses(struct netlink *netlink, int index, link_address_handler handler, void *context, struct error *err);
 
 /** -ENOENT, naming it, when an address or route of the result is not on the link. */
 int link_check(struct netlink *netlink, int index, const struct cni_result *result, struct error *err);

@@ -67,8 +67,9 @@ int main(int argc, char **argv) {
                 return EXIT_SUCCESS;
         }
         if (argc > 1) {
-                (void) fprintf(stderr, "%s: unknown argument: %s (hint: a plugin is told what to do by CNI_* variables; "
-                                       "see --help)\n",
+                (void) fprintf(stderr,
+                               "%s: unknown argument: %s (hint: a plugin is told what to do by CNI_* variables; "
+                               "see --help)\n",
                                name, argv[1]);
                 return EXIT_FAILURE;
         }

@@ -21,7 +21,6 @@
 #define RULE_ROOM 2048
 #define CHAINS_MAX 64
 
-
 /* A base chain hooked at forward. */
 struct host_chain {
         uint8_t family;
@@ -126,8 +125,7 @@ static int read_rule(struct nlmsghdr *header, void *context) {
         const char *comment = NULL;
         uint64_t handle;
 
-        if (nlmsg_parse(header, sizeof(struct nfgenmsg), fields, NFTA_RULE_MAX, NULL) < 0 ||
-            !fields[NFTA_RULE_HANDLE])
+        if (nlmsg_parse(header, sizeof(struct nfgenmsg), fields, NFTA_RULE_MAX, NULL) < 0 || !fields[NFTA_RULE_HANDLE])
                 return 0;
         /* Kernels before 4.x give the rules of all chains. */
         if (!fields[NFTA_RULE_CHAIN] || strcmp(nla_get_string(fields[NFTA_RULE_CHAIN]), chain->name) != 0)
@@ -141,8 +139,8 @@ static int read_rule(struct nlmsghdr *header, void *context) {
         if (end.drops && end.unconditional)
                 chain->drops = true;
         if (fields[NFTA_RULE_USERDATA])
-                comment = nft_comment(nla_data(fields[NFTA_RULE_USERDATA]),
-                                      (size_t) nla_len(fields[NFTA_RULE_USERDATA]));
+                comment =
+                        nft_comment(nla_data(fields[NFTA_RULE_USERDATA]), (size_t) nla_len(fields[NFTA_RULE_USERDATA]));
         if (comment && strcmp(comment, chains->comment) == 0 && chain->handle_count < ARRAY_SIZE(chain->handles)) {
                 chain->handles[chain->handle_count++] = handle;
                 chain->accepts = true;
@@ -179,10 +177,10 @@ static bool is_iptables(const struct host_chain *chain) {
 
 /* The match of iptables for answers to the containers' own connections and connections to published ports. */
 static void put_iptables_match(struct nl_msg *message) {
-        const struct xt_conntrack_mtinfo3 info = {
-                .match_flags = XT_CONNTRACK_STATE,
-                .state_mask = XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED) | XT_CONNTRACK_STATE_BIT(IP_CT_RELATED) |
-                              XT_CONNTRACK_STATE_DNAT};
+        const struct xt_conntrack_mtinfo3 info = {.match_flags = XT_CONNTRACK_STATE,
+                                                  .state_mask = XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED) |
+                                                                XT_CONNTRACK_STATE_BIT(IP_CT_RELATED) |
+                                                                XT_CONNTRACK_STATE_DNAT};
         unsigned char padded[(sizeof(info) + 7) & ~7UL] = {0};
 
         memcpy(padded, &info, sizeof(info));
@@ -197,8 +195,8 @@ enum accept { ACCEPT_FROM_LINK, ACCEPT_ANSWERS, ACCEPT_PUBLISHED, ACCEPT_COUNT }
 #define CT_STATE_RELATED (1U << 2)
 
 static void stage_accept(struct host_chains *chains, const struct host_chain *chain, enum accept accept) {
-        struct nl_msg *message = nft_message(
-                NFT_MSG_NEWRULE, NLM_F_CREATE | (chain->after ? NLM_F_APPEND : 0), chain->family, RULE_ROOM);
+        struct nl_msg *message = nft_message(NFT_MSG_NEWRULE, NLM_F_CREATE | (chain->after ? NLM_F_APPEND : 0),
+                                             chain->family, RULE_ROOM);
         const uint32_t answers = CT_STATE_ESTABLISHED | CT_STATE_RELATED, published = IPS_DST_NAT, none = 0;
         struct nlattr *expressions;
 

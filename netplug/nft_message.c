@@ -15,8 +15,7 @@
 #define COMMENT_MAX 128
 
 static struct nl_msg *nfnetlink_message(int type, int flags, uint8_t family, uint16_t resource, size_t room) {
-        const struct nfgenmsg generic = {
-                .nfgen_family = family, .version = NFNETLINK_V0, .res_id = htons(resource)};
+        const struct nfgenmsg generic = {.nfgen_family = family, .version = NFNETLINK_V0, .res_id = htons(resource)};
 
         return netlink_message(type, flags, &generic, sizeof(generic), room);
 }
@@ -118,8 +117,7 @@ void nft_meta(struct nl_msg *message, enum nft_meta_keys key, uint32_t target) {
         PUT_NUMBERS(message, "meta", {NFTA_META_KEY, key}, {NFTA_META_DREG, target});
 }
 
-void nft_payload(struct nl_msg *message, enum nft_payload_bases base, uint32_t offset, uint32_t size,
-                 uint32_t target) {
+void nft_payload(struct nl_msg *message, enum nft_payload_bases base, uint32_t offset, uint32_t size, uint32_t target) {
         PUT_NUMBERS(message, "payload", {NFTA_PAYLOAD_DREG, target}, {NFTA_PAYLOAD_BASE, base},
                     {NFTA_PAYLOAD_OFFSET, offset}, {NFTA_PAYLOAD_LEN, size});
 }
@@ -166,8 +164,8 @@ void nft_conntrack(struct nl_msg *message, enum nft_ct_keys key, uint32_t target
 
 void nft_dnat(struct nl_msg *message, uint8_t family, uint32_t address, uint32_t port) {
         PUT_NUMBERS(message, "nat", {NFTA_NAT_TYPE, NFT_NAT_DNAT}, {NFTA_NAT_FAMILY, family},
-                    {NFTA_NAT_REG_ADDR_MIN, address}, {NFTA_NAT_REG_ADDR_MAX, address},
-                    {NFTA_NAT_REG_PROTO_MIN, port}, {NFTA_NAT_REG_PROTO_MAX, port});
+                    {NFTA_NAT_REG_ADDR_MIN, address}, {NFTA_NAT_REG_ADDR_MAX, address}, {NFTA_NAT_REG_PROTO_MIN, port},
+                    {NFTA_NAT_REG_PROTO_MAX, port});
 }
 
 void nft_masquerade_verdict(struct nl_msg *message) {

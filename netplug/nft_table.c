@@ -16,9 +16,6 @@
 
 /* Attempts before we give up on a ruleset that never stands still. */
 #define ATTEMPTS_MAX 2000
-/* Attributes must stay below 64 KiB: elements go out in portions. */
-#define ELEMENTS_A_MESSAGE 128
-#define ELEMENT_ROOM 320
 #define RULE_ROOM 2048
 
 /* Types of fields as nft(8) numbers them, so that it can list our sets. */
@@ -89,6 +86,14 @@ void nft_value_add_link(struct nft_value *value, const char *link) {
 
 void nft_value_add_address(struct nft_value *value, const struct cni_address *address) {
         nft_value_add(value, address->bytes, address->family == AF_INET ? 4 : 16);
+}
+
+const char *nft_set_name(enum nft_set set) {
+        return sets[set].name;
+}
+
+bool nft_set_has_verdicts(enum nft_set set) {
+        return sets[set].verdicts;
 }
 
 /* --- transactions ------------------------------------------------------------------------------------------------ */
@@ -457,7 +462,9 @@ static void network_chain_name(const char *what, const struct cni_address *netwo
         size_t used = (size_t) snprintf(name, 64, "%s%c_", what, family->offset ? '6' : '4');
 
         for (size_t i = 0; i < family->size; i++) {
-                unsigned int bits = network->prefix >= 8 * (i + 1) ? 8 : network->prefix > 8 * i ? network->prefix % 8 : 0;
+                unsigned int bits = network->prefix >= 8 * (i + 1) ? 8
+                                    : network->prefix > 8 * i      ? network->prefix % 8
+                                                                   : 0;
 
                 used += (size_t) snprintf(name + used, 64 - used, "%02x", network->bytes[i] & (0xff00U >> bits & 0xff));
         }
@@ -553,133 +560,4 @@ void nft_stage_delete_chain(struct nft_session *session, const char *name) {
         (void) nla_put_string(message, NFTA_CHAIN_TABLE, NFT_TABLE);
         (void) nla_put_string(message, NFTA_CHAIN_NAME, name);
         netlink_batch_add(&session->batch, message);
-}
-
-/* --- elements ---------------------------------------------------------------------------------------------------- */
-
-static void put_element(struct nl_msg *message, enum nft_set set, const struct nft_element *element, bool whole) {
-        struct nlattr *nest = nla_nest_start(message, NFTA_LIST_ELEM);
-
-        nft_put_value(message, NFTA_SET_ELEM_KEY, element->key.bytes, element->key.size);
-        if (whole && sets[set].verdicts)
-                nft_put_element_verdict(message, NFT_JUMP, element->chain);
-        else if (whole && element->data.size)
-                nft_put_value(message, NFTA_SET_ELEM_DATA, element->data.bytes, element->data.size);
-        if (whole && element->comment)
-                nft_put_comment(message, NFTA_SET_ELEM_USERDATA, element->comment);
-        (void) nla_nest_end(message, nest);
-}
-
-/* A message about elements of one set. */
-static struct nl_msg *elements_message(int type, int flags, enum nft_set set, const struct nft_element *elements,
-                                       size_t count) {
-        struct nl_msg *message = nft_message(type, flags, NFPROTO_INET, 128 + count * ELEMENT_ROOM);
-        struct nlattr *list;
-
-        (void) nla_put_string(message, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
-        (void) nla_put_string(message, NFTA_SET_ELEM_LIST_SET, sets[set].name);
-        if (count) {
-                list = nla_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
-                for (size_t i = 0; i < count; i++)
-                        put_element(message, set, &elements[i], type == NFT_MSG_NEWSETELEM);
-                (void) nla_nest_end(message, list);
-        }
-        return message;
-}
-
-static void stage_elements(struct nft_session *session, int type, int flags, enum nft_set set,
-                           const struct nft_element *elements, size_t count) {
-        for (size_t i = 0; i < count; i += ELEMENTS_A_MESSAGE) {
-                size_t portion = count - i < ELEMENTS_A_MESSAGE ? count - i : ELEMENTS_A_MESSAGE;
-
-                netlink_batch_add(&session->batch, elements_message(type, flags, set, elements + i, portion));
-        }
-}
-
-void nft_stage_elements(struct nft_session *session, enum nft_set set, const struct nft_element *elements,
-                        size_t count) {
-        stage_elements(session, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, set, elements, count);
-}
-
-void nft_stage_delete_elements(struct nft_session *session, enum nft_set set, const struct nft_element *elements,
-                               size_t count) {
-        stage_elements(session, NFT_MSG_DELSETELEM, 0, set, elements, count);
-}
-
-struct element_reader {
-        nft_element_handler handler;
-        void *context;
-        size_t seen;
-};
-
-static void read_value(const struct nlattr *attribute, struct nft_value *out) {
-        const struct nlattr *value = nla_find(nla_data(attribute), nla_len(attribute), NFTA_DATA_VALUE);
-
-        if (value && (size_t) nla_len(value) <= sizeof(out->bytes)) {
-                out->size = (size_t) nla_len(value);
-                memcpy(out->bytes, nla_data(value), out->size);
-        }
-}
-
-static void read_chain(const struct nlattr *attribute, char name[64]) {
-        const struct nlattr *verdict = nla_find(nla_data(attribute), nla_len(attribute), NFTA_DATA_VERDICT);
-        const struct nlattr *chain =
-                verdict ? nla_find(nla_data(verdict), nla_len(verdict), NFTA_VERDICT_CHAIN) : NULL;
-
-        if (chain)
-                (void) nla_strlcpy(name, chain, 64);
-}
-
-static int read_element_message(struct nlmsghdr *header, void *context) {
-        struct nlattr *list = nlmsg_find_attr(header, sizeof(struct nfgenmsg), NFTA_SET_ELEM_LIST_ELEMENTS);
-        struct element_reader *reader = context;
-        struct nlattr *item;
-        int left, r = 0;
-
-        if (!list)
-                return 0;
-        nla_for_each_nested(item, list, left) {
-                struct nlattr *fields[NFTA_SET_ELEM_MAX + 1];
-                struct nft_element element = {0};
-
-                if (nla_parse_nested(fields, NFTA_SET_ELEM_MAX, item, NULL) < 0 || !fields[NFTA_SET_ELEM_KEY])
-                        continue;
-                read_value(fields[NFTA_SET_ELEM_KEY], &element.key);
-                if (fields[NFTA_SET_ELEM_DATA]) {
-                        read_value(fields[NFTA_SET_ELEM_DATA], &element.data);
-                        read_chain(fields[NFTA_SET_ELEM_DATA], element.chain);
-                }
-                if (fields[NFTA_SET_ELEM_USERDATA])
-                        element.comment = nft_comment(nla_data(fields[NFTA_SET_ELEM_USERDATA]),
-                                                      (size_t) nla_len(fields[NFTA_SET_ELEM_USERDATA]));
-                reader->seen++;
-                r = reader->handler ? reader->handler(&element, reader->context) : 0;
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-int nft_read_elements(struct nft_session *session, enum nft_set set, nft_element_handler handler, void *context) {
-        struct element_reader reader = {.handler = handler, .context = context};
-
-        if (!session->has_table)
-                return 0;
-        return netlink_query(&session->netlink, elements_message(NFT_MSG_GETSETELEM, NLM_F_DUMP, set, NULL, 0),
-                             read_element_message, &reader);
-}
-
-int nft_find_element(struct nft_session *session, enum nft_set set, const struct nft_value *key,
-                     nft_element_handler handler, void *context) {
-        const struct nft_element element = {.key = *key};
-        struct element_reader reader = {.handler = handler, .context = context};
-        int r;
-
-        if (!session->has_table)
-                return 0;
-        r = netlink_query(&session->netlink, elements_message(NFT_MSG_GETSETELEM, 0, set, &element, 1),
-                          read_element_message, &reader);
-        if (r == -ENOENT)
-                return 0;
-        return r < 0 ? r : reader.seen > 0;
 }

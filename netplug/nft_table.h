@@ -29,13 +29,18 @@ enum nft_set {
         NFT_SET_RETURNS6,
         NFT_SET_FORWARD, /* link . address whose forwarding the host's chains accept */
         NFT_SET_FORWARD6,
-        NFT_SET_PUBLISHERS,   /* link . address that publishes ports to 127.0.0.1 */
-        NFT_SET_OWNED,        /* the sets before this one carry owners */
+        NFT_SET_PUBLISHERS,               /* link . address that publishes ports to 127.0.0.1 */
+        NFT_SET_OWNED,                    /* the sets before this one carry owners */
         NFT_SET_LOCALNET = NFT_SET_OWNED, /* links whose route_localnet is on */
-        NFT_SET_ISOLATED, /* links that do not forward to each other */
-        NFT_SET_TOGETHER, /* link . link: pairs that do */
+        NFT_SET_ISOLATED,                 /* links that do not forward to each other */
+        NFT_SET_TOGETHER,                 /* link . link: pairs that do */
         NFT_SET_COUNT,
 };
+
+/** The set's name in the kernel. */
+const char *nft_set_name(enum nft_set set);
+/** True for a map from addresses to chains. */
+bool nft_set_has_verdicts(enum nft_set set);
 
 /* A value of one or more fields, each padded to 4 bytes as concatenations are. */
 struct nft_value {
@@ -98,6 +103,45 @@ int nft_read_elements(struct nft_session *session, enum nft_set set, nft_element
 /** Reads one element by key. Returns 1 and calls the handler, 0 when it is not there, or a negative errno. */
 int nft_find_element(struct nft_session *session, enum nft_set set, const struct nft_value *key,
                      nft_element_handler handler, void *context);
+
+/* What the stages of nft.c and nft_check.c work on. */
+struct nft_addresses {
+        const struct nft_owner *owner;
+        const struct cni_address *items;
+        size_t count;
+        const char *link;
+        enum nft_isolation isolation;
+};
+
+struct nft_publishing {
+        const struct nft_owner *owner;
+        const struct nft_publish *publish;
+};
+
+/** The set of a pair that is for the address's family; `set` is the one for IPv4. */
+enum nft_set nft_set_of_family(enum nft_set set, const struct cni_address *address);
+
+/** An element handler that copies the element to `context`; its comment does not outlive the call. */
+int nft_note_element(const struct nft_element *element, void *context);
+
+/** Reports a failed read; -EINTR and -ERESTART pass unreported, for the next attempt. Returns r. */
+int nft_kernel_error(int r, struct error *err);
+
+/** The container's address of a family, or NULL. */
+const struct cni_address *nft_address_of_family(const struct nft_publish *publish, int family);
+const char *nft_protocol_name(uint8_t protocol);
+/** True if the port is published at every address. */
+bool nft_port_is_anywhere(const struct cni_address *host_address);
+/** The port's key in the maps; with `at_address` in the ports_at maps. */
+void nft_port_key(const struct nft_port *port, bool at_address, struct nft_value *key);
+
+/* nft_owner.c */
+
+/** "NETWORK CONTAINER IFNAME"; without a container id the network alone. */
+void nft_owner_comment(const char *network, const char *container_id, const char *ifname,
+                       char comment[NFT_COMMENT_SIZE]);
+/** True if the comment tells that the element belongs to what `owner` describes. */
+bool nft_owner_has(const struct nft_owner *owner, const char *comment);
 
 /* nft_host.c: chains of the host's own that drop forwarded packets. */
 

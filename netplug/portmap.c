@@ -79,7 +79,7 @@ static int parse_ports(struct plugin_call *call, struct configuration *conf, str
         if (mappings->count > PORTS_MAX)
                 return json_error(mappings, err, EINVAL, "more than %d ports", PORTS_MAX);
         conf->ports = arena_alloc(call->arena, mappings->count + 1, sizeof(*conf->ports));
-        json_for_each(mapping, mappings) {
+        json_for_each (mapping, mappings) {
                 r = parse_mapping(mapping, &conf->ports[conf->port_count], err);
                 if (r < 0)
                         return r;
@@ -111,7 +111,7 @@ static void fill_publish(struct plugin_call *call, const struct configuration *c
                                     .addresses = addresses,
                                     .address_count = count,
                                     .link = interface && attach_link_name_is_valid(interface->name) ? interface->name
-                                                                                                   : NULL,
+                                                                                                    : NULL,
                                     .snat = conf->snat,
                                     .masquerade_all = conf->masquerade_all};
 }

@@ -50,8 +50,7 @@ int cni_error_parse(const char *text, size_t size, struct error *err) {
         int64_t code = 0;
 
         if (json_parse(arena, text, size, NULL, &root, NULL) < 0 || root->type != JSON_OBJECT ||
-            json_get_string(root, "msg", &message, NULL) < 0 ||
-            json_get_string(root, "details", &details, NULL) < 0 ||
+            json_get_string(root, "msg", &message, NULL) < 0 || json_get_string(root, "details", &details, NULL) < 0 ||
             json_get_i64(root, "code", 0, INT32_MAX, &code, NULL) < 0 || !message) {
                 while (size > 0 && isspace((unsigned char) text[size - 1]))
                         size--;
@@ -135,7 +134,7 @@ static int parse_plugins(struct arena *arena, const struct json *root, struct cn
                                   LIST_PLUGINS_MAX);
         out->plugins = arena_alloc(arena, plugins->count, sizeof(*out->plugins));
         out->plugin_count = plugins->count;
-        json_for_each(plugin, plugins) {
+        json_for_each (plugin, plugins) {
                 r = parse_plugin(plugin, &out->plugins[i++], err);
                 if (r < 0)
                         return r;
@@ -194,7 +193,7 @@ bool cni_plugin_has_capability(const struct cni_plugin *plugin, const char *capa
 
 /* Members of a plugin's object that the runtime alone writes. */
 static bool is_runtime_member(const char *key) {
-        static const char *const members[] = {"name",      "cniVersion",    "cniVersions",
+        static const char *const members[] = {"name",       "cniVersion",    "cniVersions",
                                               "prevResult", "runtimeConfig", "cni.dev/valid-attachments"};
 
         for (size_t i = 0; i < ARRAY_SIZE(members); i++)
@@ -208,7 +207,7 @@ static void put_runtime_config(struct json_writer *writer, const struct cni_requ
 
         if (!request->capability_args)
                 return;
-        json_for_each(argument, request->capability_args) {
+        json_for_each (argument, request->capability_args) {
                 if (argument->type == JSON_NULL || !cni_plugin_has_capability(request->plugin, argument->key))
                         continue;
                 if (!open)
@@ -237,7 +236,7 @@ char *cni_request_write(const struct cni_request *request) {
         json_begin_object(&writer, NULL);
         json_put_string(&writer, "cniVersion", request->list->cni_version);
         json_put_string(&writer, "name", request->list->name);
-        json_for_each(member, request->plugin->conf) {
+        json_for_each (member, request->plugin->conf) {
                 if (!is_runtime_member(member->key))
                         json_put_value(&writer, member->key, member);
         }

@@ -80,9 +80,9 @@ struct cni_dns {
 
 struct cni_interface {
         const char *name;
-        const char *mac;     /* may be NULL */
-        int64_t mtu;         /* 0: not said; since 1.1.0 */
-        const char *sandbox; /* the network namespace's path; NULL or "": on the host */
+        const char *mac;         /* may be NULL */
+        int64_t mtu;             /* 0: not said; since 1.1.0 */
+        const char *sandbox;     /* the network namespace's path; NULL or "": on the host */
         const char *socket_path; /* since 1.1.0 */
         const char *pci_id;      /* since 1.1.0 */
 };

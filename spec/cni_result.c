@@ -185,8 +185,8 @@ static int parse_interfaces_and_ips(struct arena *arena, const struct json *root
                 if (r < 0)
                         return r;
                 if (ip->interface >= 0 && (size_t) ip->interface >= out->interface_count)
-                        return json_error(json_get(item, "interface"), err, EINVAL,
-                                          "%d, but there are %zu interfaces", ip->interface, out->interface_count);
+                        return json_error(json_get(item, "interface"), err, EINVAL, "%d, but there are %zu interfaces",
+                                          ip->interface, out->interface_count);
         }
         return 0;
 }
@@ -277,10 +277,8 @@ static void put_route(struct json_writer *writer, const struct cni_route *route,
         const struct {
                 const char *key;
                 int64_t value;
-        } numbers[] = {{"mtu", route->mtu},
-                       {"advmss", route->advmss},
-                       {"priority", route->priority},
-                       {"table", route->table}};
+        } numbers[] = {
+                {"mtu", route->mtu}, {"advmss", route->advmss}, {"priority", route->priority}, {"table", route->table}};
         char text[CNI_ADDRESS_SIZE];
 
         json_begin_object(writer, NULL);
@@ -304,8 +302,7 @@ static void put_dns(struct json_writer *writer, const struct cni_dns *dns) {
         json_end_object(writer);
 }
 
-void cni_result_put(struct json_writer *writer, const char *key, const struct cni_result *result,
-                    const char *version) {
+void cni_result_put(struct json_writer *writer, const char *key, const struct cni_result *result, const char *version) {
         bool with_1_1 = cni_version_compare(version, "1.1.0") >= 0;
         bool before_1_0 = cni_version_compare(version, "1.0.0") < 0;
         const struct cni_dns *dns = &result->dns;

@@ -146,9 +146,10 @@ static void a_plugin_gets_what_is_its_own(void **state) {
         free(text);
         text = cni_request_write(&(struct cni_request){
                 .list = &list, .plugin = &list.plugins[1], .capability_args = args, .prev_result = previous});
-        assert_string_equal(text, "{\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"type\":\"portmap\","
-                                  "\"capabilities\":{\"portMappings\":true},"
-                                  "\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":80}]},\"prevResult\":{\"ips\":[]}}");
+        assert_string_equal(text,
+                            "{\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"type\":\"portmap\","
+                            "\"capabilities\":{\"portMappings\":true},"
+                            "\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":80}]},\"prevResult\":{\"ips\":[]}}");
         free(text);
         text = cni_request_write(&(struct cni_request){.list = &list, .plugin = &list.plugins[0], .is_gc = true});
         assert_non_null(strstr(text, "\"cni.dev/valid-attachments\":[]"));

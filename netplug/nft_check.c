@@ -1,0 +1,140 @@
+/* CHECK: whether the rules an ADD made are still there. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "../lib/cleanup.h"
+#include "nft.h"
+#include "nft_table.h"
+
+/* Whether an element is there and, for a map, leads where it should. */
+struct expectation {
+        const struct nft_owner *owner;
+        const struct nft_element *element;
+        bool met;
+};
+
+static int compare_expected(const struct nft_element *element, void *context) {
+        struct expectation *expectation = context;
+        const struct nft_value *wanted = &expectation->element->data;
+
+        expectation->met = nft_owner_has(expectation->owner, element->comment) &&
+                           (wanted->size == 0 || (wanted->size == element->data.size &&
+                                                  memcmp(wanted->bytes, element->data.bytes, wanted->size) == 0));
+        return 0;
+}
+
+static int expect_element(struct nft_session *session, const struct nft_owner *owner, enum nft_set set,
+                          const struct nft_element *element, struct error *err) {
+        struct expectation expectation = {.owner = owner, .element = element};
+        int r;
+
+        r = nft_find_element(session, set, &element->key, compare_expected, &expectation);
+        if (r < 0)
+                return nft_kernel_error(r, err);
+        return expectation.met ? 0 : -ENOENT;
+}
+
+static int missing(struct error *err, const char *what, const struct cni_address *address) {
+        char text[CNI_ADDRESS_SIZE];
+
+        (void) error_set(err, ENOENT, "the %s of %s is gone from the firewall rules", what,
+                         cni_address_text(address, text));
+        return error_hint(err, "another program changed table inet " NFT_TABLE "; attach the container anew");
+}
+
+static int check_masquerade(struct nft_session *session, void *context, struct error *err) {
+        const struct nft_addresses *addresses = context;
+
+        for (size_t i = 0; i < addresses->count; i++) {
+                const struct cni_address *address = &addresses->items[i];
+                struct nft_element element = {0};
+                int r;
+
+                nft_value_add_address(&element.key, address);
+                r = expect_element(session, addresses->owner, nft_set_of_family(NFT_SET_MASQUERADE, address), &element,
+                                   err);
+                if (r == -ENOENT)
+                        return missing(err, "masquerade", address);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int nft_masquerade_check(const struct nft_owner *owner, const struct cni_address *addresses, size_t count,
+                         struct error *err) {
+        struct nft_addresses context = {.owner = owner, .items = addresses, .count = count};
+
+        return nft_inspect(check_masquerade, &context, err);
+}
+
+static int check_publish(struct nft_session *session, void *context, struct error *err) {
+        const struct nft_publishing *publishing = context;
+        const struct nft_publish *publish = publishing->publish;
+
+        for (size_t i = 0; i < publish->port_count * 2; i++) {
+                const struct nft_port *port = &publish->ports[i / 2];
+                const struct cni_address *container = nft_address_of_family(publish, i % 2 ? AF_INET6 : AF_INET);
+                bool at_address = !nft_port_is_anywhere(&port->host_address);
+                const uint16_t number = htons(port->container_port);
+                struct nft_element element = {0};
+                int r;
+
+                if (!container || (port->host_address.family && port->host_address.family != container->family))
+                        continue;
+                nft_port_key(port, at_address, &element.key);
+                nft_value_add_address(&element.data, container);
+                nft_value_add(&element.data, &number, 2);
+                r = expect_element(session, publishing->owner,
+                                   nft_set_of_family(at_address ? NFT_SET_PORTS_AT : NFT_SET_PORTS, container),
+                                   &element, err);
+                if (r == -ENOENT) {
+                        (void) error_set(err, ENOENT, "host port %u/%s is not published to the container any more",
+                                         port->host_port, nft_protocol_name(port->protocol));
+                        return error_hint(err, "another program changed table inet " NFT_TABLE
+                                               "; attach the container anew");
+                }
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int nft_publish_check(const struct nft_owner *owner, const struct nft_publish *publish, struct error *err) {
+        struct nft_publishing context = {.owner = owner, .publish = publish};
+
+        return nft_inspect(check_publish, &context, err);
+}
+
+static int check_forward(struct nft_session *session, void *context, struct error *err) {
+        const struct nft_addresses *addresses = context;
+        int r;
+
+        for (size_t i = 0; i < addresses->count; i++) {
+                struct nft_element element = {0};
+
+                nft_value_add_link(&element.key, addresses->link);
+                nft_value_add_address(&element.key, &addresses->items[i]);
+                r = expect_element(session, addresses->owner, nft_set_of_family(NFT_SET_FORWARD, &addresses->items[i]),
+                                   &element, err);
+                if (r == -ENOENT)
+                        return missing(err, "forwarding", &addresses->items[i]);
+                if (r < 0)
+                        return r;
+        }
+        r = nft_host_lacks(session, addresses->link);
+        if (r > 0) {
+                (void) error_set(err, ENOENT, "the host drops forwarded packets, and the accept for %s is gone",
+                                 addresses->link);
+                return error_hint(err, "the host's firewall was loaded anew; attach the container anew");
+        }
+        return r < 0 ? nft_kernel_error(r, err) : 0;
+}
+
+int nft_forward_check(const struct nft_owner *owner, const char *link, const struct cni_address *addresses,
+                      size_t count, struct error *err) {
+        struct nft_addresses context = {.owner = owner, .items = addresses, .count = count, .link = link};
+
+        return nft_inspect(check_forward, &context, err);
+}

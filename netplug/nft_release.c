@@ -1,0 +1,181 @@
+/* Taking rules out: what an owner has, and what nobody needs any more after that. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/cleanup.h"
+#include "nft.h"
+#include "nft_table.h"
+
+/* The part of the rules each owned set belongs to. */
+static const unsigned int set_parts[NFT_SET_OWNED] = {
+        [NFT_SET_MASQUERADE] = NFT_PART_MASQUERADE, [NFT_SET_MASQUERADE6] = NFT_PART_MASQUERADE,
+        [NFT_SET_PORTS] = NFT_PART_PUBLISH,         [NFT_SET_PORTS6] = NFT_PART_PUBLISH,
+        [NFT_SET_PORTS_AT] = NFT_PART_PUBLISH,      [NFT_SET_PORTS_AT6] = NFT_PART_PUBLISH,
+        [NFT_SET_RETURNS] = NFT_PART_PUBLISH,       [NFT_SET_RETURNS6] = NFT_PART_PUBLISH,
+        [NFT_SET_FORWARD] = NFT_PART_FORWARD,       [NFT_SET_FORWARD6] = NFT_PART_FORWARD,
+        [NFT_SET_PUBLISHERS] = NFT_PART_PUBLISH,
+};
+
+struct release {
+        const struct nft_owner *owner;
+        unsigned int parts;
+        struct str_list *unpublished;
+        enum nft_set set; /* the one that is being read */
+        struct {
+                struct nft_element *items;
+                size_t count;
+                size_t room;
+        } removed[NFT_SET_OWNED];
+        size_t kept;
+        struct str_list chains_kept; /* chains that remaining elements jump to */
+        struct str_list chains_left; /* chains that removed elements jumped to */
+        /* Links of remaining and removed elements: [0] of the forward sets, [1] of the publishers. */
+        struct str_list links_kept[2];
+        struct str_list links_left[2];
+};
+
+static void release_reset(struct release *release) {
+        for (size_t i = 0; i < NFT_SET_OWNED; i++) {
+                free(release->removed[i].items);
+                memset(&release->removed[i], 0, sizeof(release->removed[i]));
+        }
+        release->kept = 0;
+        str_list_free(&release->chains_kept);
+        str_list_free(&release->chains_left);
+        for (size_t i = 0; i < 2; i++) {
+                str_list_free(&release->links_kept[i]);
+                str_list_free(&release->links_left[i]);
+        }
+}
+
+#define _cleanup_release_ _cleanup_(release_reset)
+
+static void add_once(struct str_list *list, const char *text) {
+        if (text[0] && !str_list_contains(list, text))
+                str_list_add(list, text);
+}
+
+static void note_removed(struct release *release, const struct nft_element *element) {
+        size_t *count = &release->removed[release->set].count, *room = &release->removed[release->set].room;
+        struct nft_element **items = &release->removed[release->set].items;
+
+        if (*count == *room) {
+                *room = *room ? 2 * *room : 8;
+                *items = xrealloc(*items, *room, sizeof(**items));
+        }
+        (*items)[*count] = *element;
+        /* The comment goes with the buffer it was read into. */
+        (*items)[(*count)++].comment = NULL;
+}
+
+static int sort_element(const struct nft_element *element, void *context) {
+        struct release *release = context;
+        bool removed = set_parts[release->set] & release->parts && nft_owner_has(release->owner, element->comment);
+        bool forward = release->set == NFT_SET_FORWARD || release->set == NFT_SET_FORWARD6;
+
+        if (removed)
+                note_removed(release, element);
+        else
+                release->kept++;
+        add_once(removed ? &release->chains_left : &release->chains_kept, element->chain);
+        if (forward || release->set == NFT_SET_PUBLISHERS) {
+                struct str_list *links = removed ? release->links_left : release->links_kept;
+                char link[NFT_IFNAME_SIZE + 1] = {0};
+
+                memcpy(link, element->key.bytes, NFT_IFNAME_SIZE);
+                add_once(&links[forward ? 0 : 1], link);
+        }
+        return 0;
+}
+
+/* Reads the owned sets that belong to the parts, or all the others. */
+static int sort_sets(struct nft_session *session, struct release *release, bool within_parts) {
+        int r = 0;
+
+        for (enum nft_set set = 0; r >= 0 && set < NFT_SET_OWNED; set++) {
+                release->set = set;
+                if (!!(set_parts[set] & release->parts) == within_parts)
+                        r = nft_read_elements(session, set, sort_element, release);
+        }
+        return r;
+}
+
+static int delete_if_there(struct nft_session *session, enum nft_set set, const struct nft_element *element) {
+        struct nft_element old;
+        int r = nft_find_element(session, set, &element->key, nft_note_element, &old);
+
+        if (r > 0)
+                nft_stage_delete_elements(session, set, element, 1);
+        return r < 0 ? r : 0;
+}
+
+/* The last attachment behind a link is gone. */
+static int stage_forget_link(struct nft_session *session, const char *link) {
+        struct nft_element element = {0};
+        int r;
+
+        nft_value_add_link(&element.key, link);
+        r = delete_if_there(session, NFT_SET_ISOLATED, &element);
+        nft_value_add_link(&element.key, link);
+        if (r >= 0)
+                r = delete_if_there(session, NFT_SET_TOGETHER, &element);
+        return r;
+}
+
+/* Stages what has to go while other attachments remain. */
+static int stage_removal(struct nft_session *session, const struct release *release) {
+        int r = 0;
+
+        for (enum nft_set set = 0; set < NFT_SET_OWNED; set++)
+                nft_stage_delete_elements(session, set, release->removed[set].items, release->removed[set].count);
+        for (size_t i = 0; i < release->chains_left.count; i++) {
+                const char *chain = release->chains_left.items[i];
+
+                if (!str_list_contains(&release->chains_kept, chain) && !str_equal(chain, NFT_CHAIN_MASQUERADE_ALL))
+                        nft_stage_delete_chain(session, chain);
+        }
+        for (size_t i = 0; r >= 0 && i < release->links_left[0].count; i++)
+                if (!str_list_contains(&release->links_kept[0], release->links_left[0].items[i]))
+                        r = stage_forget_link(session, release->links_left[0].items[i]);
+        for (size_t i = 0; r >= 0 && i < release->links_left[1].count; i++) {
+                struct nft_element element = {0};
+
+                if (str_list_contains(&release->links_kept[1], release->links_left[1].items[i]))
+                        continue;
+                nft_value_add_link(&element.key, release->links_left[1].items[i]);
+                r = delete_if_there(session, NFT_SET_LOCALNET, &element);
+        }
+        return r;
+}
+
+static int stage_release(struct nft_session *session, void *context, struct error *err) {
+        struct release *release = context;
+        int r;
+
+        release_reset(release);
+        if (!session->has_table)
+                return 0;
+        r = sort_sets(session, release, true);
+        if (r >= 0 && release->kept == 0)
+                r = sort_sets(session, release, false);
+        if (r >= 0 && release->kept == 0)
+                nft_stage_delete_table(session);
+        else if (r >= 0)
+                r = stage_removal(session, release);
+        for (size_t i = 0; r >= 0 && i < release->links_left[0].count; i++)
+                if (!str_list_contains(&release->links_kept[0], release->links_left[0].items[i]))
+                        r = nft_host_forget(session, release->links_left[0].items[i]);
+        return r < 0 ? nft_kernel_error(r, err) : 0;
+}
+
+int nft_release(const struct nft_owner *owner, unsigned int parts, struct str_list *unpublished, struct error *err) {
+        _cleanup_release_ struct release context = {.owner = owner, .parts = parts};
+        int r;
+
+        r = nft_transact(stage_release, &context, err);
+        for (size_t i = 0; r >= 0 && unpublished && i < context.links_left[1].count; i++)
+                if (!str_list_contains(&context.links_kept[1], context.links_left[1].items[i]))
+                        str_list_add(unpublished, context.links_left[1].items[i]);
+        return r;
+}
