@@ -18,7 +18,8 @@ DEFINE_CLEANUP(cleanup_image, struct image *, image_free);
 
 int image_unknown(struct error *err, const char *name) {
         (void) error_set(err, ENOENT, "no such image: %s", name);
-        return error_hint(err, "load one with mymgr load or mymgr import");
+        (void) error_hint(err, "load one with mymgr load or mymgr import");
+        return -ENOENT;
 }
 
 static int read_config_digest(struct store *store, struct arena *arena, const char *digest, const char **id,

@@ -54,8 +54,12 @@ static bool is_path_part(const char *text, size_t length) {
 /* Only the first part can be a host, and only if it looks like one. */
 static bool is_host(const char *text, size_t length) {
         bool marked = length == strlen("localhost") && strncmp(text, "localhost", length) == 0;
+        const char *port = memrchr(text, ':', length);
 
         if (length == 0 || (!isalnum((unsigned char) text[0]) && text[0] != '[') || strchr(".-:[", text[length - 1]))
+                return false;
+        /* An IPv6 address without a port ends in "]". */
+        if (port && text[length - 1] != ']' && strspn(port + 1, "0123456789") != length - (size_t) (port + 1 - text))
                 return false;
         for (size_t i = 0; i < length; i++) {
                 if (!isalnum((unsigned char) text[i]) && !strchr(".-:[]", text[i]))
@@ -115,7 +119,8 @@ int reference_normalize(const char *text, char **out, struct error *err) {
         if (strlen(text) > REFERENCE_MAX || length == 0 || !is_repository(tagged, length) ||
             (colon && !is_tag(colon + 1)) || (digest && image_digest_parse(digest + 1, &hex, NULL) < 0)) {
                 (void) error_set(err, EINVAL, "not an image reference: \"%.255s\"", text);
-                return error_hint(err, "a reference is NAME[:TAG], the name in lower case, such as nginx:1.22");
+                (void) error_hint(err, "a reference is NAME[:TAG], the name in lower case, such as nginx:1.22");
+                return -EINVAL;
         }
         if (digest)
                 *out = str_format("%s%s", tagged, digest);
