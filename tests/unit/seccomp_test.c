@@ -42,10 +42,10 @@ static void assert_refused(const char *text, const char *message) {
                 fail_msg("\"%s\" does not hold \"%s\"", err.message, message);
 }
 
-/* A sanitizer's checks make system calls of their own, and change errno where the filter refuses them. */
-static void __attribute__((noreturn, no_sanitize("address", "undefined")))
-exit_with_result(long number, unsigned long argument) {
-        _exit(syscall(number, argument, 0, 0, 0) < 0 ? errno : 0);
+/* Without the C library's _exit(), where a sanitizer would look for leaks by calls that the filter refuses. */
+static void __attribute__((noreturn)) exit_with_result(long number, unsigned long argument) {
+        syscall(SYS_exit_group, syscall(number, argument, 0, 0, 0) < 0 ? errno : 0);
+        __builtin_unreachable();
 }
 
 /*
