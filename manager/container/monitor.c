@@ -22,6 +22,7 @@
 #include "../../lib/path.h"
 #include "../../lib/process.h"
 #include "../network/connect.h"
+#include "../volume/populate.h"
 #include "bundle.h"
 #include "create.h"
 #include "hostfiles.h"
@@ -106,6 +107,26 @@ static void leave_own_mounts(struct monitor *monitor) {
         fd_close_at(&monitor->mount_namespace);
 }
 
+/* docker's way: an empty volume takes over what the image has in its place. */
+static int fill_volumes(const struct container *container, struct error *err) {
+        _cleanup_free_ char *merged = str_format("%s/merged", container->directory);
+        _cleanup_fd_ int root = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        for (size_t i = 0; i < container->mount_count; i++) {
+                const struct container_mount *mount = &container->mounts[i];
+                _cleanup_fd_ int from = -1;
+                int r;
+
+                if (!str_equal(mount->type, "volume"))
+                        continue;
+                from = path_open(root, mount->destination, PATH_IN_ROOT, O_RDONLY | O_DIRECTORY, 0, NULL);
+                r = from < 0 ? 0 : volume_populate(from, mount->source, err); /* else the image has nothing there */
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 /* What lasts over restarts: network, files, root file system, sockets. */
 static int set_up(struct monitor *monitor, struct error *err) {
         struct container *container = monitor->container;
@@ -125,6 +146,8 @@ static int set_up(struct monitor *monitor, struct error *err) {
                 r = enter_own_mounts(monitor, err);
         if (r == 0)
                 r = overlay_mount(container->directory, container->layers, err);
+        if (r == 0)
+                r = fill_volumes(container, err);
         if (r == 0)
                 r = bundle_write(monitor->manager, container, connection_netns(connection), err);
         if (r == 0)

@@ -58,6 +58,16 @@ teardown() {
 }
 
 
+@test "a new volume begins with what the image has there" {
+        run mymgr run --rm --network none -v filled:/etc busybox cat /etc/passwd
+        assert_output_contains root:
+        run mymgr run --rm --network none -v filled:/other busybox sh -c 'stat -c "%a %u" /other/passwd; rm /other/passwd'
+        assert_output "644 0"
+        run mymgr run --rm --network none -v filled:/etc busybox test -e /etc/passwd
+        assert_failure
+        mymgr volume rm filled
+}
+
 @test "--mount and --tmpfs" {
         run mymgr run --rm --network none --mount "type=bind,source=$BATS_TEST_TMPDIR,target=/b,readonly" \
                 --mount type=tmpfs,target=/t --tmpfs /u:size=1m busybox grep -E ' /(b|t|u) ' /proc/self/mounts
@@ -68,7 +78,8 @@ teardown() {
 
 @test "a mount point behind a link of the image stays inside the container" {
         mkdir "$BATS_TEST_TMPDIR/source" "$BATS_TEST_TMPDIR/target"
-        mymgr run --name trap --network none busybox ln -s "$BATS_TEST_TMPDIR/target" /link
+        mymgr run --name trap --network none busybox \
+                sh -c 'mkdir -p "$1" && ln -s "$1" /link' - "$BATS_TEST_TMPDIR/target"
         mymgr commit trap trap-image
         mymgr run --rm --network none -v "$BATS_TEST_TMPDIR/source:/link/deep" trap-image true
         assert_equal "$(ls "$BATS_TEST_TMPDIR/target")" ""
