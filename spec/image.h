@@ -56,14 +56,14 @@ struct image_run_config {
         const char *const *env;           /* "NAME=value" */
         const char *const *entrypoint;
         const char *const *cmd;
-        const char *const *volumes;       /* paths */
-        const char *working_dir;          /* NULL or "": "/" */
+        const char *const *volumes; /* paths */
+        const char *working_dir;    /* NULL or "": "/" */
         const struct string_pair *labels;
         size_t label_count;
-        const char *stop_signal;          /* "SIGQUIT" or a number; NULL: SIGTERM */
-        const char *const *on_build;      /* ONBUILD triggers (Docker) */
-        const char *const *shell;         /* SHELL (Docker) */
-        const struct json *healthcheck;   /* Docker's Healthcheck object as it is; NULL: none */
+        const char *stop_signal;        /* "SIGQUIT" or a number; NULL: SIGTERM */
+        const char *const *on_build;    /* ONBUILD triggers (Docker) */
+        const char *const *shell;       /* SHELL (Docker) */
+        const struct json *healthcheck; /* Docker's Healthcheck object as it is; NULL: none */
         bool args_escaped;
 };
 

@@ -28,7 +28,7 @@ static int read_pairs(struct arena *arena, const struct json *object, const char
         if (r < 0 || !member)
                 return r;
         pairs = arena_alloc(arena, member->count + 1, sizeof(*pairs));
-        json_for_each(item, member) {
+        json_for_each (item, member) {
                 r = json_expect(item, JSON_STRING, err);
                 if (r < 0)
                         return r;
@@ -49,7 +49,8 @@ static int read_set(struct arena *arena, const struct json *object, const char *
         if (r < 0 || !member)
                 return r;
         names = arena_alloc(arena, member->count + 1, sizeof(*names));
-        json_for_each(item, member) names[item->index] = item->key;
+        json_for_each (item, member)
+                names[item->index] = item->key;
         *out = names;
         return 0;
 }
@@ -114,7 +115,7 @@ static int read_history(struct arena *arena, const struct json *root, struct ima
         if (r < 0 || !list)
                 return r;
         steps = arena_alloc(arena, list->count + 1, sizeof(*steps));
-        json_for_each(item, list) {
+        json_for_each (item, list) {
                 struct image_history *step = &steps[item->index];
 
                 r = json_expect(item, JSON_OBJECT, err);
@@ -166,7 +167,7 @@ static int read_diff_ids(struct arena *arena, const struct json *root, struct im
         out->diff_ids = ids;
         if (!list)
                 return 0;
-        json_for_each(item, list) {
+        json_for_each (item, list) {
                 r = read_digest(item, &ids[item->index], err);
                 if (r < 0)
                         return r;
@@ -251,7 +252,7 @@ static int read_descriptors(struct arena *arena, const struct json *root, const 
         if (list->count > max)
                 return json_error(list, err, E2BIG, "more than %zu entries", max);
         items = arena_alloc(arena, list->count + 1, sizeof(*items));
-        json_for_each(item, list) {
+        json_for_each (item, list) {
                 r = read_descriptor(arena, item, &items[item->index], err);
                 if (r < 0)
                         return r;
@@ -315,7 +316,7 @@ int docker_archive_parse(struct arena *arena, const struct json *root, const str
         if (r < 0)
                 return r;
         items = arena_alloc(arena, root->count + 1, sizeof(*items));
-        json_for_each(entry, root) {
+        json_for_each (entry, root) {
                 struct docker_archive_item *item = &items[entry->index];
                 const struct json *config;
                 const char **layers = NULL;

@@ -62,9 +62,10 @@ static const struct {
         const char *machine; /* as uname(2) names it */
         const char *architecture;
 } architectures[] = {
-        {"x86_64", "amd64"},   {"aarch64", "arm64"},     {"armv7l", "arm"},      {"armv6l", "arm"},
-        {"i686", "386"},       {"i386", "386"},          {"ppc64le", "ppc64le"}, {"s390x", "s390x"},
-        {"riscv64", "riscv64"}, {"loongarch64", "loong64"}, {"mips64", "mips64le"},
+        {"x86_64", "amd64"},        {"aarch64", "arm64"},   {"armv7l", "arm"},
+        {"armv6l", "arm"},          {"i686", "386"},        {"i386", "386"},
+        {"ppc64le", "ppc64le"},     {"s390x", "s390x"},     {"riscv64", "riscv64"},
+        {"loongarch64", "loong64"}, {"mips64", "mips64le"},
 };
 
 const char *image_host_architecture(void) {

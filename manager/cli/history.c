@@ -24,8 +24,8 @@ const struct option_row cli_history_options[] = {
 };
 
 static const struct column columns[] = {
-        {"IMAGE", "ID", false},     {"CREATED", "CreatedSince", false}, {"CREATED BY", "CreatedBy", false},
-        {"LAYER", "Layer", false},  {"COMMENT", "Comment", false},      {NULL, NULL, false},
+        {"IMAGE", "ID", false},    {"CREATED", "CreatedSince", false}, {"CREATED BY", "CreatedBy", false},
+        {"LAYER", "Layer", false}, {"COMMENT", "Comment", false},      {NULL, NULL, false},
 };
 
 #define CREATED_BY_SHOWN 45

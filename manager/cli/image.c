@@ -52,8 +52,7 @@ static int image_inspect(const struct command *command, void *context, int argc,
 }
 
 static const struct command commands[] = {
-        IMAGE_SHARED_ROWS
-        {"ls", "list", "[OPTIONS] [NAME]", "List images", cli_images_options, 0, 1, true, cli_images},
+        IMAGE_SHARED_ROWS{"ls", "list", "[OPTIONS] [NAME]", "List images", cli_images_options, 0, 1, true, cli_images},
         {"rm", "remove", "[OPTIONS] IMAGE...", "Remove images", cli_rmi_options, 1, -1, true, cli_rmi},
         {"inspect", NULL, "[OPTIONS] IMAGE...", "Show all about images", inspect_options, 1, -1, true, image_inspect},
         {0},

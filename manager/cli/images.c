@@ -87,8 +87,7 @@ static const struct {
         {"reference=", filter_reference},
 };
 
-static bool wanted(const struct image *image, const char *reference, const struct options *options,
-                   const char *name) {
+static bool wanted(const struct image *image, const char *reference, const struct options *options, const char *name) {
         if (name && !reference_matches(reference, name))
                 return false;
         for (size_t i = 0; i < options->filters.count; i++)

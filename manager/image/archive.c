@@ -62,8 +62,7 @@ static int stage_file(struct staging *staging, struct archive *reader, struct ar
 
         if (r < 0)
                 return r;
-        if (str_starts_with(file->path, BLOBS_PREFIX) &&
-            !str_equal(file->path + strlen(BLOBS_PREFIX), file->digest))
+        if (str_starts_with(file->path, BLOBS_PREFIX) && !str_equal(file->path + strlen(BLOBS_PREFIX), file->digest))
                 return error_set(err, EBADMSG, "its content does not match its digest: it is sha256:%s", file->digest);
         return staging_keep_blob(staging, name, file->digest, err);
 }

@@ -83,7 +83,7 @@ static int json_words(struct arena *arena, const char *text, const char *const *
         if (text[0] != '[' || json_parse(arena, text, strlen(text), NULL, &root, NULL) < 0 || root->type != JSON_ARRAY)
                 return 0;
         words = arena_alloc(arena, root->count + 1, sizeof(*words));
-        json_for_each(item, root) {
+        json_for_each (item, root) {
                 if (item->type != JSON_STRING)
                         return 0;
                 words[item->index] = item->text;
@@ -144,8 +144,8 @@ static void set_label(struct change *change, const char *name, size_t length, co
                 memcpy(labels, config->labels, config->label_count * sizeof(*labels));
         while (i < config->label_count && !(strlen(labels[i].key) == length && !strncmp(labels[i].key, name, length)))
                 i++;
-        labels[i] = (struct string_pair){arena_strndup(change->arena, name, length),
-                                         arena_strdup(change->arena, value)};
+        labels[i] =
+                (struct string_pair){arena_strndup(change->arena, name, length), arena_strdup(change->arena, value)};
         config->labels = labels;
         if (i == config->label_count)
                 config->label_count++;
@@ -195,9 +195,8 @@ static int expose(struct change *change, const char *word, struct error *err) {
             (!str_equal(protocol, "tcp") && !str_equal(protocol, "udp") && !str_equal(protocol, "sctp")))
                 return error_set(err, EINVAL, "not a port: \"%s\"", word);
         for (; first <= last; first++)
-                change->config->exposed_ports =
-                        set_with(change->arena, change->config->exposed_ports,
-                                 arena_printf(change->arena, "%d/%s", (int) first, protocol));
+                change->config->exposed_ports = set_with(change->arena, change->config->exposed_ports,
+                                                         arena_printf(change->arena, "%d/%s", (int) first, protocol));
         return 0;
 }
 
@@ -266,10 +265,8 @@ static int health_option(struct json_writer *writer, const char *word, struct er
                 const char *option;
                 const char *member;
         } rows[] = {
-                {"--interval=", "Interval"},
-                {"--timeout=", "Timeout"},
-                {"--start-period=", "StartPeriod"},
-                {"--start-interval=", "StartInterval"},
+                {"--interval=", "Interval"},        {"--timeout=", "Timeout"},
+                {"--start-period=", "StartPeriod"}, {"--start-interval=", "StartInterval"},
                 {"--retries=", "Retries"},
         };
 
@@ -341,10 +338,18 @@ static const struct {
         const char *name;
         int (*apply)(struct change *change, const char *text, struct error *err);
 } instructions[] = {
-        {"CMD", change_cmd},           {"ENTRYPOINT", change_entrypoint},   {"ENV", change_env},
-        {"EXPOSE", change_expose},     {"HEALTHCHECK", change_healthcheck}, {"LABEL", change_label},
-        {"ONBUILD", change_on_build},  {"SHELL", change_shell},             {"STOPSIGNAL", change_stop_signal},
-        {"USER", change_user},         {"VOLUME", change_volume},           {"WORKDIR", change_workdir},
+        {"CMD", change_cmd},
+        {"ENTRYPOINT", change_entrypoint},
+        {"ENV", change_env},
+        {"EXPOSE", change_expose},
+        {"HEALTHCHECK", change_healthcheck},
+        {"LABEL", change_label},
+        {"ONBUILD", change_on_build},
+        {"SHELL", change_shell},
+        {"STOPSIGNAL", change_stop_signal},
+        {"USER", change_user},
+        {"VOLUME", change_volume},
+        {"WORKDIR", change_workdir},
 };
 
 static int apply_one(struct change *change, const char *line, struct error *err) {

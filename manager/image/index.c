@@ -8,8 +8,7 @@
 #include "store_internal.h"
 
 const char *index_reference(struct arena *arena, const struct image_descriptor *entry) {
-        const char *name =
-                string_pairs_get(entry->annotations, entry->annotation_count, IMAGE_ANNOTATION_REF_NAME);
+        const char *name = string_pairs_get(entry->annotations, entry->annotation_count, IMAGE_ANNOTATION_REF_NAME);
         _cleanup_free_ char *normal = NULL;
 
         if (str_empty(name))

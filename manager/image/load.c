@@ -39,8 +39,7 @@ static void add_image(struct loading *loading, const struct image_descriptor *ma
                 loading->room = loading->room ? 2 * loading->room : 8;
                 loading->additions = xrealloc(loading->additions, loading->room, sizeof(*loading->additions));
         }
-        loading->additions[loading->count++] =
-                (struct image_addition){.descriptor = *manifest, .reference = reference};
+        loading->additions[loading->count++] = (struct image_addition){.descriptor = *manifest, .reference = reference};
 }
 
 /* A name from the archive in this store's form; what is no reference leaves the image without a name. */
@@ -176,8 +175,7 @@ static int store_decompressed(struct loading *loading, int blob_fd, struct image
         return 0;
 }
 
-static int describe_layer(struct loading *loading, const char *path, struct image_descriptor *out,
-                          struct error *err) {
+static int describe_layer(struct loading *loading, const char *path, struct image_descriptor *out, struct error *err) {
         const struct archive_file *file = archive_find(&loading->contents, path);
         _cleanup_fd_ int fd = -1;
         char magic[8];
@@ -198,8 +196,8 @@ static int describe_layer(struct loading *loading, const char *path, struct imag
 }
 
 /* Writes the manifest that docker-archives lack. The config stays as it is, and so does the image's id. */
-static int make_manifest(struct loading *loading, const struct docker_archive_item *item,
-                         struct image_descriptor *out, struct error *err) {
+static int make_manifest(struct loading *loading, const struct docker_archive_item *item, struct image_descriptor *out,
+                         struct error *err) {
         _cleanup_json_writer_ struct json_writer writer = {0};
         _cleanup_free_ char *text = NULL;
         const struct archive_file *config = archive_find(&loading->contents, item->config);

@@ -27,7 +27,8 @@ int staging_move_layer(struct staging *staging, const char *diff_id, struct erro
                 return 0;
         if (renameat(staging->layers_fd, size, staging->store->layers_fd, size) < 0)
                 return error_errno(err, errno, "layer sha256:%s", diff_id);
-        /* Somebody else may have brought the same layer meanwhile: theirs stays, ours goes with the staging directory. */
+        /* Somebody else may have brought the same layer meanwhile: theirs stays, ours goes with the staging directory.
+         */
         if (renameat2(staging->layers_fd, diff_id, staging->store->layers_fd, diff_id, RENAME_NOREPLACE) < 0 &&
             errno != EEXIST)
                 return error_errno(err, errno, "layer sha256:%s", diff_id);
@@ -109,8 +110,8 @@ int staging_finish_image(struct staging *staging, const struct image_config *con
         r = staging_put_blob(staging, config_text, strlen(config_text), id, err);
         if (r < 0)
                 return r;
-        manifest.config = (struct image_descriptor){
-                .media_type = IMAGE_MEDIA_CONFIG, .digest = id, .size = strlen(config_text)};
+        manifest.config =
+                (struct image_descriptor){.media_type = IMAGE_MEDIA_CONFIG, .digest = id, .size = strlen(config_text)};
         image_manifest_write(&writer, &manifest);
         manifest_text = json_writer_take(&writer);
         r = staging_put_blob(staging, manifest_text, strlen(manifest_text), digest, err);

@@ -209,7 +209,7 @@ int image_remove(struct store *store, const char *name, bool force, bool (*in_us
         apply_removal(&removal, removed);
         r = store_index_write(store, &removal.index, err);
         /* The names are gone by now. What stays behind costs space only, and the next removal tries again. */
-        if (r == 0 && removal.delete && sweep(store, arena, &removal.index, &staging, &sweep_error) < 0)
+        if (r == 0 && removal.delete &&sweep(store, arena, &removal.index, &staging, &sweep_error) < 0)
                 log_warning("image store: not everything could be freed: %s", sweep_error.message);
         return r;
 }

@@ -81,9 +81,9 @@ static void sweep_one(struct store *store, const char *name) {
                 (void) path_remove_tree(store->staging_fd, name, NULL);
 }
 
-/* The names in the staging directory; what comes and goes meanwhile does not matter. */
-static void list_staging(struct store *store, struct str_list *names) {
-        int fd = openat(store->staging_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* The names in a directory; what comes and goes meanwhile does not matter. */
+static void list_names(int dir_fd, struct str_list *names) {
+        int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
         struct dirent *entry;
 
@@ -98,9 +98,10 @@ static void list_staging(struct store *store, struct str_list *names) {
 
 void staging_sweep(struct store *store) {
         _cleanup_str_list_ struct str_list names = {0};
+        _cleanup_str_list_ struct str_list files = {0};
         _cleanup_fd_ int lock = -1;
 
-        list_staging(store, &names);
+        list_names(store->staging_fd, &names);
         if (names.count == 0)
                 return;
         lock = store_lock(store, NULL);
@@ -108,6 +109,11 @@ void staging_sweep(struct store *store) {
                 return;
         for (size_t i = 0; i < names.count; i++)
                 sweep_one(store, names.items[i]);
+        /* Under the lock, a staged index is nobody's. */
+        list_names(store->images_fd, &files);
+        for (size_t i = 0; i < files.count; i++)
+                if (str_starts_with(files.items[i], "index.json.") && str_ends_with(files.items[i], ".tmp"))
+                        (void) unlinkat(store->images_fd, files.items[i], 0);
 }
 
 int staging_file(struct staging *staging, char name[32], struct error *err) {

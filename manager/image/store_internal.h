@@ -57,9 +57,7 @@ struct staging {
 };
 
 #define STAGING_EMPTY                                                                                                  \
-        {                                                                                                              \
-                .fd = -1, .blobs_fd = -1, .layers_fd = -1                                                              \
-        }
+        { .fd = -1, .blobs_fd = -1, .layers_fd = -1 }
 
 int staging_begin(struct store *store, struct staging *out, struct error *err);
 /** Removes the directory and what was not published from it. */

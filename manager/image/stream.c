@@ -61,8 +61,12 @@ static const struct {
         size_t length;
         enum compression compression;
 } magics[] = {
-        {"\x1f\x8b", 2, COMPRESSION_GZIP},  {"\x28\xb5\x2f\xfd", 4, COMPRESSION_ZSTD},
-        {"BZh", 3, COMPRESSION_BZIP2},      {"\xfd" "7zXZ", 5, COMPRESSION_XZ},
+        {"\x1f\x8b", 2, COMPRESSION_GZIP},
+        {"\x28\xb5\x2f\xfd", 4, COMPRESSION_ZSTD},
+        {"BZh", 3, COMPRESSION_BZIP2},
+        {"\xfd"
+         "7zXZ",
+         5, COMPRESSION_XZ},
 };
 
 enum compression compression_sniff(const void *data, size_t size) {
@@ -327,7 +331,8 @@ int layer_stream_finish(struct layer_stream *stream, struct layer_stream_result 
         result->size = stream->size;
         sha256_finish(stream->copy_hash, result->copy_digest);
         result->copy_size = stream->copy_size;
-        result->copy_media_type = stream->copy_decoded ? IMAGE_MEDIA_LAYER : compression_media_type(stream->compression);
+        result->copy_media_type =
+                stream->copy_decoded ? IMAGE_MEDIA_LAYER : compression_media_type(stream->compression);
         return 0;
 }
 

@@ -23,13 +23,13 @@ const char *compression_media_type(enum compression compression);
 struct layer_stream;
 
 struct layer_stream_options {
-        int fd;       /* read from its position to its end; need not be seekable; stays the caller's */
-        int copy_fd;  /* gets the bytes as they came, or decompressed where OCI has no media type; -1: no copy */
+        int fd;      /* read from its position to its end; need not be seekable; stays the caller's */
+        int copy_fd; /* gets the bytes as they came, or decompressed where OCI has no media type; -1: no copy */
 };
 
 struct layer_stream_result {
-        char diff_id[SHA256_HEX_SIZE]; /* digest of the decompressed tar */
-        uint64_t size;                 /* bytes of it */
+        char diff_id[SHA256_HEX_SIZE];     /* digest of the decompressed tar */
+        uint64_t size;                     /* bytes of it */
         char copy_digest[SHA256_HEX_SIZE]; /* of what went to copy_fd */
         uint64_t copy_size;
         const char *copy_media_type;

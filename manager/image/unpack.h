@@ -23,8 +23,8 @@ struct layer_stream;
 
 /* The most a layer may hold. Zero fields mean the default. */
 struct layer_limits {
-        uint64_t entries; /* default 4 million */
-        uint64_t bytes;   /* written to files, default 256 GiB */
+        uint64_t entries;   /* default 4 million */
+        uint64_t bytes;     /* written to files, default 256 GiB */
         unsigned int depth; /* nested directories, default 256 */
 };
 

@@ -101,8 +101,8 @@ static int write_data(struct unpack *unpack, int fd, struct archive_entry *entry
 }
 
 static int make_file(struct unpack *unpack, const struct unpack_entry *entry, struct error *err) {
-        _cleanup_fd_ int fd = openat(entry->parent_fd, entry->name,
-                                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        _cleanup_fd_ int fd =
+                openat(entry->parent_fd, entry->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         struct timespec times[2];
         int r;
 
@@ -197,7 +197,7 @@ static const struct {
         mode_t type;
         int (*make)(struct unpack *unpack, const struct unpack_entry *entry, struct error *err);
 } makers[] = {
-        {AE_IFREG, make_file}, {AE_IFDIR, make_directory}, {AE_IFLNK, make_symlink},  {AE_IFCHR, make_node},
+        {AE_IFREG, make_file}, {AE_IFDIR, make_directory}, {AE_IFLNK, make_symlink}, {AE_IFCHR, make_node},
         {AE_IFBLK, make_node}, {AE_IFIFO, make_node},      {AE_IFSOCK, make_node},
 };
 

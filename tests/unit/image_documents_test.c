@@ -70,7 +70,8 @@ static void bad_documents_name_the_field(void **state) {
                 {"{\"schemaVersion\":2,\"config\":{\"digest\":\"x\",\"size\":1}}", "config.digest: not a digest"},
                 {"{\"schemaVersion\":2,\"config\":{\"digest\":\"sha512:00\",\"size\":1}}", "config.digest: sha512"},
                 {"{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" HEX "\",\"size\":-1}}", "config.size: "},
-                {"{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" HEX "\",\"size\":1},\"layers\":{}}", "layers: "},
+                {"{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" HEX "\",\"size\":1},\"layers\":{}}",
+                 "layers: "},
                 {"{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" HEX "\",\"size\":1},\"layers\":[7]}",
                  "layers[0]: "},
                 {"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\"}", "mediaType: "},
@@ -92,8 +93,7 @@ static void media_types_of_oci_and_docker_are_known(void **state) {
         (void) state;
         assert_int_equal(image_media_kind(IMAGE_MEDIA_LAYER_ZSTD), IMAGE_KIND_LAYER);
         assert_int_equal(image_media_kind("application/vnd.docker.image.rootfs.diff.tar.gzip"), IMAGE_KIND_LAYER);
-        assert_int_equal(image_media_kind("application/vnd.docker.distribution.manifest.v2+json"),
-                         IMAGE_KIND_MANIFEST);
+        assert_int_equal(image_media_kind("application/vnd.docker.distribution.manifest.v2+json"), IMAGE_KIND_MANIFEST);
         assert_int_equal(image_media_kind("application/vnd.docker.distribution.manifest.list.v2+json"),
                          IMAGE_KIND_INDEX);
         assert_int_equal(image_media_kind("application/json"), IMAGE_KIND_UNKNOWN);

@@ -121,8 +121,8 @@ static void a_stream_nobody_reads_to_its_end_is_stopped(void **state) {
 
         (void) state;
         assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-        assert_int_equal(
-                layer_stream_open(&(struct layer_stream_options){.fd = ends[0], .copy_fd = -1}, &stream, NULL), 0);
+        assert_int_equal(layer_stream_open(&(struct layer_stream_options){.fd = ends[0], .copy_fd = -1}, &stream, NULL),
+                         0);
         /* The pipe stays open and empty: only the stop can end the thread. */
         layer_stream_free(stream);
         fd_close(ends[0]);

@@ -38,10 +38,10 @@ static void names_get_one_form(void **state) {
 
 static void what_is_no_reference_is_refused(void **state) {
         static const char *const texts[] = {
-                "",          "Nginx",   "a b",     "a:",     ":a",      "a:b:c",       "a//b",   "/a",
-                "a/",        "-a",      "a-",      "a..b",   "a._b",    "a___b",       "a:.x",   "a:-x",
-                "a@sha256:", "a@b",     "a@md5:1", "../etc", "a/../b",  "Team/app",    "a:b/c",  "a\nb",
-                "a:\xc3\xa4", "\xc3\xa4", "a:b@",  "@",      "library/", "localhost/", "docker.io/",
+                "",           "Nginx",    "a b",     "a:",     ":a",       "a:b:c",      "a//b",       "/a",
+                "a/",         "-a",       "a-",      "a..b",   "a._b",     "a___b",      "a:.x",       "a:-x",
+                "a@sha256:",  "a@b",      "a@md5:1", "../etc", "a/../b",   "Team/app",   "a:b/c",      "a\nb",
+                "a:\xc3\xa4", "\xc3\xa4", "a:b@",    "@",      "library/", "localhost/", "docker.io/",
         };
         char longest[400];
 
@@ -56,7 +56,7 @@ static void what_is_no_reference_is_refused(void **state) {
         }
         memset(longest, 'a', sizeof(longest));
         longest[sizeof(longest) - 1] = '\0';
-        assert_int_equal(reference_normalize(longest, &(char *) {NULL}, NULL), -EINVAL);
+        assert_int_equal(reference_normalize(longest, &(char *){NULL}, NULL), -EINVAL);
 }
 
 int main(void) {
