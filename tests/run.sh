@@ -69,14 +69,30 @@ run_one() {
         count "$name" "$log" "$status" $((SECONDS - started))
 }
 
+# All unit tests share one room: making one takes longer than most of them.
 unit_tests() {
-        local program
+        local program name
+        local -a programs=()
 
         for program in "$BUILD"/unit/*; do
                 [ -x "$program" ] && [ ! -d "$program" ] || continue
                 # Only what still has a source: $BUILD may hold programs of tests that are gone.
                 [ -e "$SOURCE/tests/unit/$(basename "$program").c" ] || continue
-                CMOCKA_MESSAGE_OUTPUT=tap run_one "unit/$(basename "$program")" "${room[@]}" "$program"
+                programs+=("$program")
+        done
+        rm -f "$LOGS"/unit-*
+        LOGS=$LOGS TIME_LIMIT=$TIME_LIMIT CMOCKA_MESSAGE_OUTPUT=tap "${room[@]}" bash -c '
+                for program; do
+                        name=unit-${program##*/}
+                        started=$SECONDS
+                        timeout --kill-after=10 "$TIME_LIMIT" "$program" >"$LOGS/$name.tap" 2>&1 </dev/null
+                        echo "$? $((SECONDS - started))" >"$LOGS/$name.status"
+                done' unit "${programs[@]}"
+        for program in "${programs[@]}"; do
+                name=$(basename "$program")
+                read -r status seconds 2>/dev/null <"$LOGS/unit-$name.status" || status=1 seconds=0
+                touch "$LOGS/unit-$name.tap"
+                count "unit/$name" "$LOGS/unit-$name.tap" "$status" "$seconds"
         done
 }
 
@@ -98,7 +114,8 @@ want_unit=
 for argument in "$@"; do
         case $argument in
         unit | tests/unit) want_unit=1 ;;
-        *.bats) suites+=("$argument") ;;
+        tests/vm | tests/vm/) suites+=(tests/vm/run.sh) ;;
+        *.bats | */vm/run.sh) suites+=("$argument") ;;
         *)
                 if [ ! -d "$argument" ]; then
                         echo "tests/run.sh: $argument: no such suite" >&2
@@ -114,7 +131,7 @@ done
 if [ $# -eq 0 ]; then
         want_unit=1
         cd "$SOURCE" || exit 1
-        for file in tests/{runtime,netplug,manager,acceptance,peers}/*.bats; do
+        for file in tests/{runtime,netplug,manager,acceptance,peers}/*.bats tests/vm/run.sh; do
                 [ ! -e "$file" ] || suites+=("$file")
         done
 fi
@@ -139,6 +156,13 @@ fi
 export ASAN_OPTIONS=$PROGRAM_ASAN_OPTIONS
 for suite in "${suites[@]:-}"; do
         [ -n "$suite" ] || continue
+        case $suite in
+        *.sh)
+                # The virtual machine is a room of its own, and prints the TAP of what ran inside.
+                run_one "${suite#"$SOURCE"/}" "$suite" --all
+                continue
+                ;;
+        esac
         run_one "${suite#"$SOURCE"/}" "${room[@]}" bats --tap ${BATS_FILTER:+--filter "$BATS_FILTER"} "$suite"
 done
 

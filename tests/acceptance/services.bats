@@ -101,7 +101,7 @@ visit() {
 }
 
 @test "a container reaches flask through the published port of the host" {
-        run mymgr run --rm --network services busybox wget -q -T 10 -O - "http://$GATEWAY:8080/"
+        run mymgr run --rm --network services busybox wget -q -O - "http://$GATEWAY:8080/"
         assert_success
         assert_output_contains "Hello from"
 }
@@ -133,7 +133,7 @@ print(urllib.request.urlopen('http://$GATEWAY:8080/', timeout=10).read().decode(
 
 @test "the outside sees containers under the host's address" {
         serve_outside 7000
-        run mymgr run --rm --network services busybox wget -q -T 10 -O - "http://$OUTSIDE_ADDRESS:7000/"
+        run mymgr run --rm --network services busybox wget -q -O - "http://$OUTSIDE_ADDRESS:7000/"
         stop_outside
         assert_success
         assert_output "you are $HOST_ADDRESS"
