@@ -257,7 +257,7 @@ static int attach(struct plugin_call *call, struct attachment *attachment, struc
                                  .peer_mac = peer_mac,
                                  .peer_netns = call->netns_fd,
                                  .mtu = conf->mtu};
-        struct link_info bridge, peer;
+        struct link_info bridge = {0}, peer = {0};
         int r;
 
         r = complete_result(call, conf, result, err);
@@ -337,7 +337,7 @@ static int bridge_del(struct plugin_call *call, struct error *err) {
 static int check_host_side(struct plugin_call *call, const struct configuration *conf, struct error *err) {
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
         const struct cni_interface *end = attach_host_interface(&call->previous, 1);
-        struct link_info bridge, veth;
+        struct link_info bridge = {0}, veth = {0};
         int r;
 
         r = link_open(-1, &host, err);

@@ -8,6 +8,7 @@
 #include "../lib/cleanup.h"
 #include "../lib/str.h"
 #include "attach.h"
+#include "conntrack.h"
 #include "nft.h"
 #include "plugin.h"
 #include "sysctl.h"
@@ -164,6 +165,22 @@ static int release(struct plugin_call *call, struct error *err) {
         return r;
 }
 
+/* Senders that tried before the port was published must reach it too. */
+static int forget_udp(struct plugin_call *call, const struct nft_publish *publish, struct error *err) {
+        static const int families[] = {AF_INET, AF_INET6};
+        uint16_t *ports = arena_alloc(call->arena, publish->port_count, sizeof(*ports));
+        size_t count = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < publish->port_count; i++)
+                if (publish->ports[i].protocol == IPPROTO_UDP)
+                        ports[count++] = publish->ports[i].host_port;
+        for (size_t i = 0; r >= 0 && count && i < ARRAY_SIZE(families); i++)
+                if (publishes(publish, families[i]))
+                        r = conntrack_forget_udp(families[i], ports, count, err);
+        return r;
+}
+
 static int portmap_add(struct plugin_call *call, struct cni_result *result, struct error *err) {
         const struct nft_owner owner = attach_owner(call);
         struct configuration conf;
@@ -187,6 +204,8 @@ static int portmap_add(struct plugin_call *call, struct cni_result *result, stru
         /* 127.0.0.1 may then be the source of what goes to the container; nft.c guards the other direction. */
         if (publish.link && (conf.snat || conf.masquerade_all) && publishes(&publish, AF_INET))
                 r = sysctl_set_link("ipv4", publish.link, "route_localnet", "1", err);
+        if (r >= 0)
+                r = forget_udp(call, &publish, err);
         if (r < 0)
                 (void) release(call, NULL);
         return r;

@@ -79,6 +79,16 @@ teardown() {
         assert_output "pong"
 }
 
+@test "a udp sender that was there before the port was published reaches it" {
+        in_outside bash -c "echo early | socat -t 0 - UDP:$HOST_ADDRESS:5353,sourceport=4444" || true
+        attach c1 '[{"hostPort": 5353, "containerPort": 53, "protocol": "udp"}]'
+        spawn nsenter --net="/run/netns/$HOST_NETNS-c1" -- socat UDP-LISTEN:53,fork SYSTEM:'echo pong'
+        SERVERS+=("$SPAWNED")
+        wait_until in_container c1 bash -c "ss -lun | grep -q ':53 '"
+        run in_outside bash -c "echo ping | socat -t 2 - UDP:$HOST_ADDRESS:5353,sourceport=4444"
+        assert_output "pong"
+}
+
 @test "a taken port is a clear error and changes nothing" {
         attach c1 "$WEB"
         before=$(in_host nft list ruleset)

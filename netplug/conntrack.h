@@ -1,0 +1,18 @@
+/*
+ * conntrack.h: connections the kernel remembers. A UDP sender that was there
+ * before a port was published is remembered as going nowhere, and translation
+ * is decided once a connection: such memories are removed.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../lib/error.h"
+
+/**
+ * Forgets UDP connections to the ports.
+ * @family: AF_INET or AF_INET6
+ * Returns 0 or a negative errno.
+ */
+int conntrack_forget_udp(int family, const uint16_t *ports, size_t count, struct error *err);
