@@ -155,7 +155,7 @@ static int prepare_root(struct creation *creation, struct error *err) {
                                     &launch->rootfs.propagation_recursive, err);
         if (r < 0 || (r = rootfs_prepare(&launch->rootfs, creation->bundle.rootfs, mounts, err)) < 0)
                 return r;
-        return mount_plan_prepare(creation->bundle.arena, config, creation->bundle.fd, &launch->mounts, err);
+        return mount_plan_prepare(creation->bundle.arena, config, creation->bundle.path, &launch->mounts, err);
 }
 
 static bool mounts_cgroups(const struct runtime_config *config) {

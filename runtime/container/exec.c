@@ -20,6 +20,7 @@
 #include "../linux/namespaces.h"
 #include "../linux/procfs.h"
 #include "../linux/scheduling.h"
+#include "../linux/self.h"
 #include "../linux/task.h"
 #include "../linux/terminal.h"
 #include "sync.h"
@@ -41,6 +42,7 @@ struct execution {
         int console_socket;
         pid_t pid;
         int terminal;
+        bool unprivileged; /* the caller is not root of the host */
         sigset_t signal_mask;
 };
 
@@ -206,8 +208,8 @@ static int become_program(struct execution *execution, struct error *err) {
                 .capabilities = &execution->capabilities,
                 .seccomp = execution->options->config->linux_.seccomp ? &execution->seccomp : NULL,
                 .preserve_fds = execution->options->preserve_fds,
-                .deny_setgroups =
-                        execution->options->config->linux_.namespaces[NAMESPACE_USER].present && geteuid() != 0,
+                .deny_setgroups = execution->options->config->linux_.namespaces[NAMESPACE_USER].present &&
+                                  execution->unprivileged,
         };
         int listener = -1;
         int r;
@@ -231,19 +233,67 @@ static void __attribute__((noreturn)) child_main(struct execution *execution) {
         struct error err = {0};
 
         fd_close_at(&execution->parent_socket);
-        (void) become_program(execution, &err);
+        if (self_close_to_others(&err) == 0)
+                (void) become_program(execution, &err);
         sync_send_error(execution->child_socket, &err);
         _exit(EXIT_FAILURE);
 }
 
 /* --- in the caller ------------------------------------------------------ */
 
-static int clone_process(struct execution *execution, struct error *err) {
-        const struct runtime_namespace *pid_namespace = &execution->options->config->linux_.namespaces[NAMESPACE_PID];
+/*
+ * Who is not root outside may enter the pid namespace only as root of the user namespace,
+ * and a process that enters a user namespace cannot come back: one in between does both.
+ */
+static void __attribute__((noreturn)) intermediate_main(struct execution *execution) {
+        struct error err = {0};
         pid_t pid;
 
+        fd_close_at(&execution->parent_socket);
+        (void) self_close_to_others(&err);
+        if (setns(execution->container->pidfd, CLONE_NEWUSER) < 0 ||
+            setns(execution->container->pidfd, CLONE_NEWPID) < 0) {
+                error_errno(&err, errno, "cannot enter the container's namespaces");
+                sync_send_error(execution->child_socket, &err);
+                _exit(EXIT_FAILURE);
+        }
+        execution->namespaces &= ~(uint64_t) CLONE_NEWUSER;
+        pid = namespaces_clone(CLONE_PARENT, -1, 0);
+        if (pid == 0)
+                child_main(execution);
+        if (pid < 0) {
+                error_errno(&err, -pid, "cannot make a process in the container");
+                sync_send_error(execution->child_socket, &err);
+        } else {
+                (void) sync_send(execution->child_socket, SYNC_PID, pid, -1, &err);
+        }
+        _exit(EXIT_SUCCESS);
+}
+
+static int clone_through_intermediate(struct execution *execution, struct error *err) {
+        struct sync_message message = {0};
+        pid_t intermediate = namespaces_clone(0, -1, SIGCHLD);
+        int r;
+
+        if (intermediate == 0)
+                intermediate_main(execution);
+        if (intermediate < 0)
+                return error_errno(err, -intermediate, "cannot make a process");
+        fd_close_at(&execution->child_socket);
+        r = sync_expect(execution->parent_socket, SYNC_PID, &message, err);
+        (void) waitpid(intermediate, NULL, 0);
+        execution->pid = r < 0 ? 0 : message.pid;
+        return r;
+}
+
+static int clone_process(struct execution *execution, struct error *err) {
+        const struct runtime_namespace *namespaces = execution->options->config->linux_.namespaces;
+        pid_t pid;
+
+        if (geteuid() != 0 && namespaces[NAMESPACE_PID].present && (execution->namespaces & CLONE_NEWUSER))
+                return clone_through_intermediate(execution, err);
         /* Only children are affected, and this process makes no other. */
-        if (pid_namespace->present && setns(execution->container->pidfd, CLONE_NEWPID) < 0)
+        if (namespaces[NAMESPACE_PID].present && setns(execution->container->pidfd, CLONE_NEWPID) < 0)
                 return error_errno(err, errno, "cannot enter the container's pid namespace");
         pid = namespaces_clone(0, -1, SIGCHLD);
         if (pid == 0)
@@ -341,6 +391,7 @@ int container_exec(const struct container *container, const struct exec_options 
         struct execution execution = {.container = container, .options = options, .root_fd = -1, .proc_fd = -1};
         int r;
 
+        execution.unprivileged = geteuid() != 0;
         execution.parent_socket = execution.child_socket = execution.console_socket = execution.terminal = -1;
         if (options->signal_mask)
                 execution.signal_mask = *options->signal_mask;

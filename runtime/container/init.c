@@ -16,6 +16,7 @@
 #include "../linux/keyring.h"
 #include "../linux/masked_paths.h"
 #include "../linux/scheduling.h"
+#include "../linux/self.h"
 #include "../linux/sysctl.h"
 #include "../linux/task.h"
 #include "../linux/terminal.h"
@@ -55,8 +56,10 @@ static int enter_user_namespace(struct init *init, struct error *err) {
 
         if (!has_namespace(init, NAMESPACE_USER))
                 return 0;
-        r = wait_for_parent(init, err);
-        return r < 0 ? r : idmap_become_root(&init->launch->config->linux_, err);
+        /* The parent writes the id maps, for which an unprivileged one needs this process open. */
+        if ((r = wait_for_parent(init, err)) < 0 || (r = self_close_to_others(err)) < 0)
+                return r;
+        return idmap_become_root(&init->launch->config->linux_, err);
 }
 
 /*

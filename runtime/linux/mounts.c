@@ -156,17 +156,15 @@ static int mount_by_data(const struct mount_plan_item *item, int target, struct 
 }
 
 /* Sources of binds: opened where the caller's paths mean what the caller meant. */
-static int open_source(struct mount_plan_item *item, int bundle_fd, struct error *err) {
-        const char *source = item->mount->source;
+static int open_source(struct mount_plan_item *item, struct error *err) {
+        const char *source = item->source;
         unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
         _cleanup_fd_ int fd = -1;
         int r;
 
-        if (str_empty(source))
-                return error_set(err, EINVAL, "source: required for a bind mount");
         if (item->options.bind_recursive)
                 flags |= AT_RECURSIVE;
-        fd = open_tree(bundle_fd, source, flags);
+        fd = open_tree(AT_FDCWD, source, flags);
         if (fd < 0)
                 return error_errno(err, errno, "source %s", source);
         r = mount_set_attributes(fd, &item->options.recursive, 0, true, err);
@@ -178,7 +176,19 @@ static int open_source(struct mount_plan_item *item, int bundle_fd, struct error
         return 0;
 }
 
-static int prepare_item(struct arena *arena, const struct runtime_mount *mount, int bundle_fd,
+/* Without privilege only init may bind, in its user namespace: then the source is left to it. */
+static int prepare_bind(struct arena *arena, const char *bundle, struct mount_plan_item *item, struct error *err) {
+        const char *source = item->mount->source;
+        int r;
+
+        if (str_empty(source))
+                return error_set(err, EINVAL, "source: required for a bind mount");
+        item->source = source[0] == '/' ? source : arena_printf(arena, "%s/%s", bundle, source);
+        r = open_source(item, err);
+        return r == -EPERM ? 0 : r;
+}
+
+static int prepare_item(struct arena *arena, const struct runtime_mount *mount, const char *bundle,
                         struct mount_plan_item *item, struct error *err) {
         *item = (struct mount_plan_item){.mount = mount, .source_fd = -1};
         mount_options_parse(arena, mount->options, &item->options);
@@ -190,7 +200,7 @@ static int prepare_item(struct arena *arena, const struct runtime_mount *mount, 
         if (item->options.remount)
                 return 0;
         if (item->options.bind)
-                return open_source(item, bundle_fd, err);
+                return prepare_bind(arena, bundle, item, err);
         if (str_empty(mount->type))
                 return error_set(err, EINVAL, "type: required unless it is a bind mount");
         return 0;
@@ -202,12 +212,12 @@ static bool is_dev(const struct runtime_mount *mount) {
         return str_equal(clean, "/dev");
 }
 
-int mount_plan_prepare(struct arena *arena, const struct runtime_config *config, int bundle_fd, struct mount_plan *out,
-                       struct error *err) {
+int mount_plan_prepare(struct arena *arena, const struct runtime_config *config, const char *bundle,
+                       struct mount_plan *out, struct error *err) {
         *out = (struct mount_plan){.items = arena_alloc(arena, config->mount_count, sizeof(*out->items))};
         for (size_t i = 0; i < config->mount_count; i++) {
                 const struct runtime_mount *mount = &config->mounts[i];
-                int r = prepare_item(arena, mount, bundle_fd, &out->items[i], err);
+                int r = prepare_item(arena, mount, bundle, &out->items[i], err);
 
                 out->count = i + 1;
                 if (r < 0)
@@ -292,11 +302,14 @@ static int apply_file_system(const struct mount_plan_item *item, int target, int
         return r < 0 ? r : set_propagation(&item->options, fd, err);
 }
 
-static int apply_item(const struct mount_plan_item *item, int rootfs_fd, const struct cgroup *cgroup,
-                      bool cgroup_namespace, struct error *err) {
-        _cleanup_fd_ int target = open_target(item, rootfs_fd, err);
+static int apply_item(struct mount_plan_item *item, int rootfs_fd, const struct cgroup *cgroup, bool cgroup_namespace,
+                      struct error *err) {
+        _cleanup_fd_ int target = -1;
         int r;
 
+        if (item->source && item->source_fd < 0 && (r = open_source(item, err)) < 0)
+                return r;
+        target = open_target(item, rootfs_fd, err);
         if (target < 0)
                 return target;
         if (item->options.remount) {

@@ -18,8 +18,9 @@
 struct mount_plan_item {
         const struct runtime_mount *mount;
         struct mount_options options;
-        bool cgroup;   /* type "cgroup" or "cgroup2" */
-        int source_fd; /* bind: the detached mount; -1 */
+        bool cgroup;        /* type "cgroup" or "cgroup2" */
+        const char *source; /* bind: the source as an absolute path; NULL */
+        int source_fd;      /* bind: the detached mount; -1: init has to make it */
 };
 
 struct mount_plan {
@@ -30,11 +31,11 @@ struct mount_plan {
 
 /**
  * Reads the options and opens the bind sources.
- * @bundle_fd: where relative sources start
+ * @bundle: absolute path, where relative sources start
  * Returns 0 or a negative errno; the message starts with "mounts[3] /data".
  */
-int mount_plan_prepare(struct arena *arena, const struct runtime_config *config, int bundle_fd, struct mount_plan *out,
-                       struct error *err);
+int mount_plan_prepare(struct arena *arena, const struct runtime_config *config, const char *bundle,
+                       struct mount_plan *out, struct error *err);
 
 /** Carries the plan out in the calling process's mount namespace, below the mounted rootfs. */
 int mount_plan_apply(struct mount_plan *plan, int rootfs_fd, const struct cgroup *cgroup, bool cgroup_namespace,

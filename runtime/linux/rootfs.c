@@ -20,7 +20,8 @@ int rootfs_prepare(struct rootfs *rootfs, const char *path, bool mount, struct e
                 if (fstat(rootfs->path_fd, &st) == 0 && !S_ISDIR(st.st_mode))
                         return error_errno(err, ENOTDIR, "root.path: %s", path);
                 rootfs->mount_fd = mount_clone(rootfs->path_fd, true, err);
-                if (rootfs->mount_fd < 0)
+                /* Without privilege only init may, in its user namespace: see rootfs_attach(). */
+                if (rootfs->mount_fd < 0 && rootfs->mount_fd != -EPERM)
                         return error_wrap(err, "root.path: %s", path);
         }
         if (rootfs->path_fd < 0) {
@@ -64,13 +65,15 @@ int rootfs_attach(struct rootfs *rootfs, struct error *err) {
         /* Mounts made here must not appear on the host, and pivot_root refuses shared parents. */
         if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
                 return error_errno(err, errno, "linux.rootfsPropagation: the host's mounts cannot be made slaves");
+        target = open_target(rootfs, err);
+        if (target < 0)
+                return target;
+        if (rootfs->mount_fd < 0 && (rootfs->mount_fd = mount_clone(target, true, err)) < 0)
+                return error_wrap(err, "root.path: %s", rootfs->path);
         r = mount_set_attributes(rootfs->mount_fd, &none, rootfs->propagation ? rootfs->propagation : MS_SLAVE,
                                  rootfs->propagation ? rootfs->propagation_recursive : true, err);
         if (r < 0)
                 return error_wrap(err, "linux.rootfsPropagation");
-        target = open_target(rootfs, err);
-        if (target < 0)
-                return target;
         r = mount_attach(rootfs->mount_fd, target, err);
         return r < 0 ? error_wrap(err, "root.path") : 0;
 }

@@ -13,6 +13,9 @@
 /**
  * Returns 0 when this process runs from a read-only handle; otherwise executes
  * the program again from one, with the same arguments, and does not return.
- * Afterwards no unprivileged process can look into this one (PR_SET_DUMPABLE).
+ * Afterwards, when run by root, no unprivileged process can look into this one.
  */
 int self_protect(char **argv, struct error *err);
+
+/** Closes this process to others (PR_SET_DUMPABLE): what is in its memory, its fds and its program file. */
+int self_close_to_others(struct error *err);

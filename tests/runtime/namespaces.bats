@@ -210,3 +210,26 @@ $(namespace_of "$(init_pid "$ID")" user)"
         run myrun run "$ID"
         assert_output_contains "$ID"
 }
+
+@test "a user without privileges runs and enters a container with a single id" {
+        require_program setpriv
+        chown -R 1000:1000 "$BATS_TEST_TMPDIR"
+        chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR" 2>/dev/null || true
+        as_user() { setpriv --reuid 1000 --regid 1000 --clear-groups "$MYRUN" --root "$ROOT" "$@" </dev/null; }
+        setpriv --reuid 1000 --regid 1000 --clear-groups "$MYRUN" --version || skip "user 1000 cannot reach $MYRUN"
+        rm config.json
+        as_user spec --rootless
+        edit_config '.process.terminal = false'
+        chown 1000 config.json
+        set_args sh -c 'id -u; cat /proc/self/uid_map'
+        run as_user run "$ID"
+        assert_success
+        assert_output_matches '^0
+ +0 +1000 +1$'
+        set_args sleep 100
+        as_user run -d "$ID" >/dev/null 2>&1
+        run as_user exec "$ID" id -u
+        assert_success
+        assert_output 0
+        as_user delete --force "$ID"
+}

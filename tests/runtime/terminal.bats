@@ -39,7 +39,7 @@ while True:
     out.write(data)
 ' "$CONSOLE" "$BATS_TEST_TMPDIR/console.out"
         HOLDER=$SPAWNED
-        wait_until test -S "$CONSOLE"
+        wait_until -t 60 test -S "$CONSOLE"
 }
 
 said() {
