@@ -189,6 +189,7 @@ teardown() {
         PORTS='[{"hostPort": 80, "containerPort": 80, "protocol": "icmp"}]'
         run cni ADD portmap c1 "$(plugin_conf portmap)"
         assert_cni_error 7 "icmp"
+        PORTS=$WEB
         run cni ADD portmap c1 "$(plugin_conf portmap 'del(.prevResult)')"
         assert_cni_error 7 "prevResult"
 }
