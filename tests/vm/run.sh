@@ -3,6 +3,7 @@
 #
 #     tests/vm/run.sh [SUITE...]              plain cgroup v2 (default: tests/runtime)
 #     tests/vm/run.sh --systemd [SUITE...]    with systemd as process 1
+#     tests/vm/run.sh --all [SUITE...]        the one, then the other
 #     tests/vm/run.sh [--systemd] --run COMMAND [ARG...]
 #                                             any command, with the sources and programs at the same paths
 #
@@ -31,6 +32,13 @@ while [ $# -gt 0 ]; do
                 init=/lib/systemd/systemd
                 flavour=systemd
                 ;;
+        --all)
+                shift
+                VM_TIME=${VM_TIME:-500} "$0" "$@"
+                first=$?
+                VM_TIME=90 "$0" --systemd "$@" && exit "$first"
+                exit
+                ;;
         --run)
                 shift
                 command=("$@")
@@ -55,13 +63,16 @@ skip_all() {
 command -v "$QEMU" >/dev/null || skip_all "$QEMU is not installed (package qemu-system-x86)"
 
 if [ ${#command[@]} -eq 0 ]; then
+        cd "$SOURCE" || exit 1
         [ $# -gt 0 ] || set -- tests/runtime tests/vm/cgroup2.bats
+        # The longest first, so that the processors end together.
+        mapfile -t suites < <(find "$@" -name '*.bats' -printf '%s %p\n' | sort -rn | cut -d' ' -f2-)
         # The driver for systemd is asked for by an option of the runtime that this build may not have.
         if [ "$flavour" = systemd ] && ! "$MYRUN" features 2>/dev/null | grep -q '"systemd": *true'; then
                 boot_only=yes
                 command=(systemctl is-system-running --wait)
         else
-                command=("$SOURCE/tests/run.sh" "$@")
+                command=("$here/inside.sh" "${suites[@]}")
         fi
 fi
 
@@ -86,12 +97,12 @@ trap 'exit 143' TERM INT
 # What the machine runs, and what that needs.
 mkdir "$work/vm"
 {
-        printf 'export BUILD=%q MYRUN=%q BATS_FILTER=%q V=1 VM=%q\n' "$BUILD" "$MYRUN" "${BATS_FILTER:-}" "$flavour"
+        printf 'export BUILD=%q MYRUN=%q BATS_FILTER=%q V=1 TIME_LIMIT=%q\n' "$BUILD" "$MYRUN" "${BATS_FILTER:-}" "${VM_TIME:-580}"
         printf 'cd %q || exit 1\n' "$SOURCE"
         printf '%q ' "${command[@]}"
         echo
 } >"$work/vm/command"
-wanted=("$SOURCE/tests/run.sh" "$SOURCE/tests/runtime" "$SOURCE/tests/helpers" "$SOURCE/tests/vm" "$BUILD/bin" "$MYRUN"
+wanted=("$SOURCE/tests" "$BUILD/bin" "$MYRUN"
         "$BUILD/libexec" "$BUILD/images/busybox-rootfs")
 present=()
 for path in "${wanted[@]}"; do
