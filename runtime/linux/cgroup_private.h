@@ -10,6 +10,9 @@
 
 #define CGROUP_HIERARCHY_MAX 16
 
+/* A zero means "not given" to runc's callers, wherever zero is no sensible limit. */
+#define CGROUP_GIVEN(option) ((option).set && (option).value != 0)
+
 /* What belongs to a hierarchy beside its public description. */
 struct cgroup_place {
         int fd;    /* the directory, or -1 while not open */

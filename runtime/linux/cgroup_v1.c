@@ -181,25 +181,22 @@ static int set_values(const struct cgroup *cgroup, const char *controller, struc
         return dir_fd < 0 ? dir_fd : cgroup_values_set(dir_fd, values, count, err);
 }
 
-/* A zero means "not given" to runc's callers, wherever zero is no sensible limit. */
-#define GIVEN(option) ((option).set && (option).value != 0)
-
 static int apply_cpu(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err) {
         struct cgroup_value values[7];
         size_t count = 0;
 
-        if (GIVEN(resources->cpu.shares))
+        if (CGROUP_GIVEN(resources->cpu.shares))
                 put_u64(values, &count, "cpu.shares", "linux.resources.cpu.shares", resources->cpu.shares.value);
-        if (GIVEN(resources->cpu.period))
+        if (CGROUP_GIVEN(resources->cpu.period))
                 put_u64(values, &count, "cpu.cfs_period_us", "linux.resources.cpu.period", resources->cpu.period.value);
-        if (GIVEN(resources->cpu.quota))
+        if (CGROUP_GIVEN(resources->cpu.quota))
                 put_i64(values, &count, "cpu.cfs_quota_us", "linux.resources.cpu.quota", resources->cpu.quota.value);
         if (resources->cpu.burst.set)
                 put_u64(values, &count, "cpu.cfs_burst_us", "linux.resources.cpu.burst", resources->cpu.burst.value);
-        if (GIVEN(resources->cpu.realtime_period))
+        if (CGROUP_GIVEN(resources->cpu.realtime_period))
                 put_u64(values, &count, "cpu.rt_period_us", "linux.resources.cpu.realtimePeriod",
                         resources->cpu.realtime_period.value);
-        if (GIVEN(resources->cpu.realtime_runtime))
+        if (CGROUP_GIVEN(resources->cpu.realtime_runtime))
                 put_i64(values, &count, "cpu.rt_runtime_us", "linux.resources.cpu.realtimeRuntime",
                         resources->cpu.realtime_runtime.value);
         if (resources->cpu.idle.set)
@@ -234,21 +231,21 @@ static int apply_memory(const struct cgroup *cgroup, const struct runtime_resour
         struct cgroup_value values[6];
         size_t count = 0;
 
-        if (GIVEN(resources->memory.limit))
+        if (CGROUP_GIVEN(resources->memory.limit))
                 put_i64(values, &count, "memory.limit_in_bytes", "linux.resources.memory.limit",
                         resources->memory.limit.value);
-        if (GIVEN(resources->memory.swap)) {
+        if (CGROUP_GIVEN(resources->memory.swap)) {
                 put_i64(values, &count, "memory.memsw.limit_in_bytes", "linux.resources.memory.swap",
                         resources->memory.swap.value);
-        } else if (GIVEN(resources->memory.limit) && resources->memory.limit.value == -1) {
+        } else if (CGROUP_GIVEN(resources->memory.limit) && resources->memory.limit.value == -1) {
                 /* No limit on memory is of little use below a limit on memory and swap. */
                 put_i64(values, &count, "memory.memsw.limit_in_bytes", "linux.resources.memory.limit", -1);
                 values[count - 1].optional = true;
         }
-        if (GIVEN(resources->memory.reservation))
+        if (CGROUP_GIVEN(resources->memory.reservation))
                 put_i64(values, &count, "memory.soft_limit_in_bytes", "linux.resources.memory.reservation",
                         resources->memory.reservation.value);
-        if (GIVEN(resources->memory.kernel_tcp)) {
+        if (CGROUP_GIVEN(resources->memory.kernel_tcp)) {
                 put_i64(values, &count, "memory.kmem.tcp.limit_in_bytes", "linux.resources.memory.kernelTCP",
                         resources->memory.kernel_tcp.value);
                 values[count - 1].optional = true;
@@ -299,11 +296,11 @@ static int apply_weights(int dir_fd, const struct runtime_resources *resources, 
         char value[64];
         int r = 0;
 
-        if (GIVEN(resources->block_io.weight)) {
+        if (CGROUP_GIVEN(resources->block_io.weight)) {
                 (void) snprintf(value, sizeof(value), "%u", (unsigned int) resources->block_io.weight.value);
                 r = set_weight(dir_fd, "weight", value, "linux.resources.blockIO.weight", err);
         }
-        if (r == 0 && GIVEN(resources->block_io.leaf_weight)) {
+        if (r == 0 && CGROUP_GIVEN(resources->block_io.leaf_weight)) {
                 (void) snprintf(value, sizeof(value), "%u", (unsigned int) resources->block_io.leaf_weight.value);
                 r = set_weight(dir_fd, "leaf_weight", value, "linux.resources.blockIO.leafWeight", err);
         }
@@ -311,12 +308,12 @@ static int apply_weights(int dir_fd, const struct runtime_resources *resources, 
                 const struct runtime_block_weight *device = &resources->block_io.weight_devices[i];
                 const char *property = "linux.resources.blockIO.weightDevice";
 
-                if (GIVEN(device->weight)) {
+                if (CGROUP_GIVEN(device->weight)) {
                         (void) snprintf(value, sizeof(value), "%lld:%lld %u", (long long) device->major,
                                         (long long) device->minor, (unsigned int) device->weight.value);
                         r = set_weight(dir_fd, "weight_device", value, property, err);
                 }
-                if (r == 0 && GIVEN(device->leaf_weight)) {
+                if (r == 0 && CGROUP_GIVEN(device->leaf_weight)) {
                         (void) snprintf(value, sizeof(value), "%lld:%lld %u", (long long) device->major,
                                         (long long) device->minor, (unsigned int) device->leaf_weight.value);
                         r = set_weight(dir_fd, "leaf_weight_device", value, property, err);
@@ -340,7 +337,7 @@ static int apply_blkio(const struct cgroup *cgroup, const struct runtime_resourc
                 {&resources->block_io.throttle_write_iops, "blkio.throttle.write_iops_device",
                  "linux.resources.blockIO.throttleWriteIOPSDevice"},
         };
-        bool used = GIVEN(resources->block_io.weight) || GIVEN(resources->block_io.leaf_weight) ||
+        bool used = CGROUP_GIVEN(resources->block_io.weight) || CGROUP_GIVEN(resources->block_io.leaf_weight) ||
                     resources->block_io.weight_device_count > 0;
         int dir_fd, r;
 
@@ -396,7 +393,7 @@ static int apply_network(const struct cgroup *cgroup, const struct runtime_resou
         size_t count = 0;
         int dir_fd, r = 0;
 
-        if (GIVEN(resources->network.class_id)) {
+        if (CGROUP_GIVEN(resources->network.class_id)) {
                 put_u64(&value, &count, "net_cls.classid", "linux.resources.network.classID",
                         resources->network.class_id.value);
                 r = set_values(cgroup, "net_cls", &value, 1, err);

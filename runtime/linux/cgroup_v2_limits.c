@@ -8,7 +8,6 @@
 #include "../../lib/str.h"
 #include "cgroup_private.h"
 
-#define GIVEN(option) ((option).set && (option).value != 0)
 #define MAX_TEXT 64
 
 uint64_t cgroup_weight_of_shares(uint64_t shares) {
@@ -40,7 +39,7 @@ int cgroup_swap_text(struct opt_i64 limit, struct opt_i64 swap, char *out, size_
         const char *property = "linux.resources.memory.swap";
 
         out[0] = '\0';
-        if (!GIVEN(swap)) {
+        if (!CGROUP_GIVEN(swap)) {
                 /* No limit on memory takes the limit on swap away, too. */
                 if (limit.set && limit.value == -1)
                         limit_text(-1, out, size);
@@ -52,7 +51,7 @@ int cgroup_swap_text(struct opt_i64 limit, struct opt_i64 swap, char *out, size_
         }
         if (swap.value < 0)
                 return error_set(err, EINVAL, "%s: %" PRId64 " is no size", property, swap.value);
-        if (!GIVEN(limit) || limit.value == -1)
+        if (!CGROUP_GIVEN(limit) || limit.value == -1)
                 return error_set(err, EINVAL, "%s: needs linux.resources.memory.limit beside it", property);
         if (swap.value < limit.value)
                 return error_set(err, EINVAL, "%s: is memory and swap together, and must not be below memory.limit",
@@ -65,7 +64,7 @@ int cgroup_swap_text(struct opt_i64 limit, struct opt_i64 swap, char *out, size_
 static int check_usage(int dir_fd, const struct runtime_resources *resources, struct error *err) {
         uint64_t usage = 0;
 
-        if (!resources->memory.check_before_update.value || !GIVEN(resources->memory.limit) ||
+        if (!resources->memory.check_before_update.value || !CGROUP_GIVEN(resources->memory.limit) ||
             resources->memory.limit.value < 0 || cgroup_file_get_number(dir_fd, "memory.current", &usage) < 0)
                 return 0;
         if (usage > (uint64_t) resources->memory.limit.value)
@@ -89,11 +88,11 @@ static int apply_memory(int dir_fd, const struct runtime_resources *resources, s
                 if (r < 0)
                         r = cgroup_file_error(err, -r, "linux.resources.memory.swap", "memory.swap.max", text);
         }
-        if (r == 0 && GIVEN(resources->memory.limit)) {
+        if (r == 0 && CGROUP_GIVEN(resources->memory.limit)) {
                 limit_text(resources->memory.limit.value, text, sizeof(text));
                 r = cgroup_file_set(dir_fd, "memory.max", text, "linux.resources.memory.limit", err);
         }
-        if (r == 0 && GIVEN(resources->memory.reservation)) {
+        if (r == 0 && CGROUP_GIVEN(resources->memory.reservation)) {
                 limit_text(resources->memory.reservation.value, text, sizeof(text));
                 r = cgroup_file_set(dir_fd, "memory.low", text, "linux.resources.memory.reservation", err);
         }
@@ -110,15 +109,16 @@ static int apply_bandwidth(int dir_fd, const struct runtime_resources *resources
         (void) cgroup_file_get(dir_fd, "cpu.max", now, sizeof(now));
         if (sscanf(now, "%63s %" SCNu64, quota, &period) != 2)
                 (void) snprintf(quota, sizeof(quota), "max");
-        if (GIVEN(resources->cpu.quota))
+        if (CGROUP_GIVEN(resources->cpu.quota))
                 limit_text(resources->cpu.quota.value, quota, sizeof(quota));
-        if (GIVEN(resources->cpu.period))
+        if (CGROUP_GIVEN(resources->cpu.period))
                 period = resources->cpu.period.value;
         (void) snprintf(text, sizeof(text), "%s %" PRIu64, quota, period);
         if (strlen(text) >= sizeof(values[0].text))
                 return error_set(err, ERANGE, "linux.resources.cpu: quota and period are out of range");
         memcpy(values[0].text, text, strlen(text) + 1);
-        values[0].property = GIVEN(resources->cpu.quota) ? "linux.resources.cpu.quota" : "linux.resources.cpu.period";
+        values[0].property =
+                CGROUP_GIVEN(resources->cpu.quota) ? "linux.resources.cpu.quota" : "linux.resources.cpu.period";
 
         if (resources->cpu.burst.set) {
                 values[1] = (struct cgroup_value){.file = "cpu.max.burst", .property = "linux.resources.cpu.burst"};
@@ -132,7 +132,7 @@ static int apply_cpu(int dir_fd, const struct runtime_resources *resources, stru
         char text[MAX_TEXT];
         int r = 0;
 
-        if (GIVEN(resources->cpu.realtime_runtime) || GIVEN(resources->cpu.realtime_period))
+        if (CGROUP_GIVEN(resources->cpu.realtime_runtime) || CGROUP_GIVEN(resources->cpu.realtime_period))
                 return error_set(err, EOPNOTSUPP,
                                  "linux.resources.cpu.realtimeRuntime: cgroup v2 has no real-time limits");
         if (resources->cpu.idle.set) {
@@ -140,11 +140,12 @@ static int apply_cpu(int dir_fd, const struct runtime_resources *resources, stru
                 r = cgroup_file_set(dir_fd, "cpu.idle", text, "linux.resources.cpu.idle", err);
         }
         /* An idle cgroup has no weight: the kernel would refuse it. */
-        if (r == 0 && GIVEN(resources->cpu.shares) && resources->cpu.idle.value != 1) {
+        if (r == 0 && CGROUP_GIVEN(resources->cpu.shares) && resources->cpu.idle.value != 1) {
                 (void) snprintf(text, sizeof(text), "%" PRIu64, cgroup_weight_of_shares(resources->cpu.shares.value));
                 r = cgroup_file_set(dir_fd, "cpu.weight", text, "linux.resources.cpu.shares", err);
         }
-        if (r == 0 && (GIVEN(resources->cpu.quota) || GIVEN(resources->cpu.period) || resources->cpu.burst.set))
+        if (r == 0 &&
+            (CGROUP_GIVEN(resources->cpu.quota) || CGROUP_GIVEN(resources->cpu.period) || resources->cpu.burst.set))
                 r = apply_bandwidth(dir_fd, resources, err);
         if (r == 0 && resources->cpu.cpus)
                 r = cgroup_file_set(dir_fd, "cpuset.cpus", resources->cpu.cpus, "linux.resources.cpu.cpus", err);
@@ -180,12 +181,12 @@ static int apply_io(int dir_fd, const struct runtime_resources *resources, struc
         char text[128];
         int r = 0;
 
-        if (GIVEN(resources->block_io.weight))
+        if (CGROUP_GIVEN(resources->block_io.weight))
                 r = set_io_weight(dir_fd, "", resources->block_io.weight.value, "linux.resources.blockIO.weight", err);
         for (size_t i = 0; r == 0 && i < resources->block_io.weight_device_count; i++) {
                 const struct runtime_block_weight *device = &resources->block_io.weight_devices[i];
 
-                if (!GIVEN(device->weight))
+                if (!CGROUP_GIVEN(device->weight))
                         continue;
                 (void) snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " ", device->major, device->minor);
                 r = set_io_weight(dir_fd, text, device->weight.value, "linux.resources.blockIO.weightDevice", err);

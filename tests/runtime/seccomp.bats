@@ -135,3 +135,31 @@ filter_mode() {
         run myrun list -q
         assert_output ""
 }
+
+@test "a notified call is answered by the agent behind listenerPath" {
+        local agent
+
+        require_program python3
+        spawn python3 "$HELPERS/seccomp-agent.py" "$BATS_TEST_TMPDIR/agent" "$BATS_TEST_TMPDIR/state.json"
+        agent=$SPAWNED
+        wait_until -t 60 test -S "$BATS_TEST_TMPDIR/agent"
+        set_seccomp "$(jq -n --arg path "$BATS_TEST_TMPDIR/agent" '{"defaultAction": "SCMP_ACT_ALLOW",
+                "listenerPath": $path, "listenerMetadata": "said so", "syscalls": [
+                {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}]}')"
+        set_args mkdir /tmp/x
+        run myrun run "$ID"
+        wait_until process_gone "$agent"
+        assert_failure 1
+        assert_output_contains "Exchange full"
+        assert_equal "$(jq -r '[.fds[0], .metadata, .state.id, .pid > 0] | join(" ")' "$BATS_TEST_TMPDIR/state.json")" \
+                "seccompFd said so $ID true"
+}
+
+@test "a listener that nobody waits for is named" {
+        set_seccomp '{"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/nowhere/agent", "syscalls": [
+                {"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}'
+        run myrun run "$ID"
+        assert_clear_error "/nowhere/agent"
+        run myrun list -q
+        assert_output ""
+}
