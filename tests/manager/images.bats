@@ -12,7 +12,14 @@ setup() {
 }
 
 mymgr() {
-        "$MYMGR" --root "$ROOT" --run-root "$BATS_TEST_TMPDIR/run" "$@"
+        "$MYMGR" --root "$ROOT" --run-root "$BATS_TEST_TMPDIR/run" --runtime "$MYRUN" "$@"
+}
+
+teardown() {
+        local ids
+
+        ids=$(mymgr ps -aq 2>/dev/null) || return 0
+        [ -z "$ids" ] || mymgr rm -f $ids
 }
 
 archive() {
@@ -38,6 +45,10 @@ layer_of() {
 
 image_id() {
         mymgr image inspect "$1" | jq -er '.[0].Id'
+}
+
+run_in() {
+        mymgr run --rm --network none "$@"
 }
 
 # Nothing in the store but its empty index.
@@ -142,6 +153,9 @@ peer_archive() {
         skopeo copy -q oci-archive:peer.tar oci:"$ROOT/images:other:1"
         run mymgr images --format '{{.Repository}}:{{.Tag}}'
         assert_output "other:1"
+        run run_in other:1 busybox cat /etc/motd
+        assert_output_contains "made by"
+        assert_exists "$(layer_of other:1)/etc/motd"
 }
 
 @test "archives compressed with gzip, zstd, bzip2 and xz are loaded from a pipe" {
@@ -552,6 +566,61 @@ peer_archive() {
         assert_clear_error "Nope"
         run mymgr images -f nope=1
         assert_clear_error "unknown filter"
+}
+
+# ---- images under containers ----
+
+@test "the image shipped with the program is found by run without being loaded" {
+        run run_in busybox echo from the image
+        assert_success
+        assert_output "from the image"
+        run mymgr images --format '{{.Repository}}:{{.Tag}}'
+        assert_output "busybox:latest"
+}
+
+@test "rmi refuses an image that a container uses, and with -f takes its name alone" {
+        mymgr create --name user --network none busybox true
+        run mymgr rmi busybox
+        assert_clear_error "a container uses the image"
+        run mymgr rmi -f busybox
+        assert_output "Untagged: busybox:latest"
+        run mymgr images -q
+        id=$output
+        assert_output_matches '^[0-9a-f]{12}$'
+        run mymgr rmi -f "$id"
+        assert_clear_error "a container uses the image"
+        mymgr rm user
+        mymgr rmi "$id"
+        assert_store_empty
+}
+
+@test "what commit made is run again, saved and loaded elsewhere with the same content" {
+        mymgr run --name changed --network none busybox sh -c \
+                'echo new >/file; rm /etc/shadow; rm -r /var/www; mkdir /var/www; echo only >/var/www/only'
+        mymgr commit changed result:1
+        mymgr rm changed
+        mymgr save result:1 >"$DIR/result.tar"
+        check='cat /file; ls /var/www; ls /etc/shadow 2>/dev/null'
+        expected=$(printf 'new\nonly')
+        run run_in result:1 sh -c "$check"
+        assert_output "$expected"
+        ROOT=$BATS_TEST_TMPDIR/other
+        mymgr load -i "$DIR/result.tar"
+        run run_in result:1 sh -c "$check"
+        assert_output "$expected"
+}
+
+@test "an opaque root hides every layer below it" {
+        make_rootfs
+        archive tar below.tar file:below=1
+        touch rootfs/.wh..wh..opq
+        tar -C rootfs -cf above.tar .
+        archive oci image.tar --name=opaque:1 below.tar above.tar
+        mymgr load -i image.tar
+        run run_in opaque:1 busybox ls /
+        assert_success
+        assert_output_contains etc
+        refute_output_contains below
 }
 
 # ---- crashes and company ----
