@@ -169,7 +169,7 @@ int bundle_set_mounts(struct bundle *bundle, struct error *err) {
         put_host_file(bundle, &list, "hosts", "/etc/hosts");
         for (size_t i = 0; i < container->mount_count; i++)
                 own[i] = &container->mounts[i];
-        qsort(own, container->mount_count, sizeof(const struct container_mount *), by_depth);
+        qsort(own, container->mount_count, sizeof(void *), by_depth);
         for (size_t i = 0; i < container->mount_count; i++) {
                 int r = put_own(bundle, &list, own[i], err);
 

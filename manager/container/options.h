@@ -13,12 +13,7 @@
 #include "../../lib/str.h"
 
 struct container_options {
-        /* How the command itself behaves. */
-        bool detach;
-        bool interactive;
-        bool tty;
-        bool remove;
-        bool no_proxy;
+        /* How the command itself behaves; its flags are below. */
         struct str_list attach;
         const char *detach_keys;
         const char *cidfile;
@@ -37,20 +32,17 @@ struct container_options {
         const char *stop_signal;
         int64_t stop_timeout; /* seconds; -1: not given */
         const char *restart;
-        bool init;
 
         /* Files. */
         struct str_list volume;
         struct str_list mount;
         struct str_list tmpfs;
-        bool read_only;
         int64_t shm_size;
 
         /* Network. */
         struct str_list network;
         struct str_list network_alias;
         struct str_list publish;
-        bool publish_all;
         struct str_list expose;
         struct str_list add_host;
         struct str_list dns;
@@ -72,7 +64,6 @@ struct container_options {
         const char *cpuset_mems;
         int64_t pids_limit;
         int64_t blkio_weight;
-        bool oom_kill_disable;
         int64_t oom_score_adj;
         struct str_list ulimit;
         const char *cgroup_parent;
@@ -80,7 +71,6 @@ struct container_options {
         /* Rights. */
         struct str_list cap_add;
         struct str_list cap_drop;
-        bool privileged;
         struct str_list security_opt;
         struct str_list sysctl;
         struct str_list device;
@@ -89,6 +79,18 @@ struct container_options {
         const char *ipc;
         const char *uts;
         const char *cgroupns;
+
+        /* Flags, in the order of the groups above. */
+        bool detach;
+        bool interactive;
+        bool tty;
+        bool remove;
+        bool no_proxy;
+        bool init;
+        bool read_only;
+        bool publish_all;
+        bool oom_kill_disable;
+        bool privileged;
 };
 
 /* What an option that was not given holds. */
