@@ -110,9 +110,3 @@ cpuset_of() {
         cgroup_value "$1" cpuset cpuset.cpus cpuset.cpus
 }
 
-# capability_bits NAME...: the mask that /proc/PID/status shows for exactly these.
-capability_in() {
-        local mask=$1 number=$2
-
-        (((0x$mask >> number) & 1))
-}
