@@ -159,6 +159,7 @@ static int mount_by_data(const struct mount_plan_item *item, int target, struct 
 static int open_source(struct mount_plan_item *item, struct error *err) {
         const char *source = item->source;
         unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+        bool shared = item->options.propagation == MS_SHARED;
         _cleanup_fd_ int fd = -1;
         int r;
 
@@ -167,7 +168,8 @@ static int open_source(struct mount_plan_item *item, struct error *err) {
         fd = open_tree(AT_FDCWD, source, flags);
         if (fd < 0)
                 return error_errno(err, errno, "source %s", source);
-        r = mount_set_attributes(fd, &item->options.recursive, 0, true, err);
+        /* The copy is a peer of the host's mount: unless that is wanted, nothing may go from here to there. */
+        r = mount_set_attributes(fd, &item->options.recursive, shared ? 0 : MS_SLAVE, true, err);
         if (r >= 0)
                 r = mount_set_attributes(fd, &item->options.own, 0, false, err);
         if (r < 0)

@@ -70,8 +70,8 @@ int rootfs_attach(struct rootfs *rootfs, struct error *err) {
                 return target;
         if (rootfs->mount_fd < 0 && (rootfs->mount_fd = mount_clone(target, true, err)) < 0)
                 return error_wrap(err, "root.path: %s", rootfs->path);
-        r = mount_set_attributes(rootfs->mount_fd, &none, rootfs->propagation ? rootfs->propagation : MS_SLAVE,
-                                 rootfs->propagation ? rootfs->propagation_recursive : true, err);
+        /* The tree's mounts are peers of the host's; those below the root may stay so, pivot_root wants it unshared. */
+        r = mount_set_attributes(rootfs->mount_fd, &none, MS_SLAVE, rootfs->propagation != MS_SHARED, err);
         if (r < 0)
                 return error_wrap(err, "linux.rootfsPropagation");
         r = mount_attach(rootfs->mount_fd, target, err);
@@ -100,6 +100,7 @@ static int move_over_root(struct error *err) {
 
 int rootfs_enter(const struct rootfs *rootfs, struct error *err) {
         struct mount_attributes readonly = {.set = MOUNT_ATTR_RDONLY};
+        unsigned long flags = rootfs->propagation | (rootfs->propagation_recursive ? MS_REC : 0);
         int r;
 
         if (rootfs->readonly && (r = mount_set_attributes(rootfs->mount_fd, &readonly, 0, false, err)) < 0)
@@ -109,6 +110,8 @@ int rootfs_enter(const struct rootfs *rootfs, struct error *err) {
         r = rootfs->no_pivot ? move_over_root(err) : pivot(err);
         if (r < 0)
                 return r;
+        if (rootfs->propagation && mount(NULL, "/", NULL, flags, NULL) < 0)
+                return error_errno(err, errno, "linux.rootfsPropagation");
         return chdir("/") < 0 ? error_errno(err, errno, "root.path") : 0;
 }
 

@@ -125,6 +125,27 @@ mount_options() {
         done
 }
 
+@test "mounts made below a bind mount reach the host only with rshared" {
+        mount -t tmpfs tmpfs "$VOLUME"
+        mount --make-shared "$VOLUME"
+        mkdir "$VOLUME/below"
+        edit_config '.process.capabilities |= map_values(["CAP_SYS_ADMIN"])'
+        for propagation in "" rslave rprivate rshared; do
+                edit_config 'del(.mounts[6])'
+                add_mount /data bind "$VOLUME" rbind ${propagation:+"$propagation"}
+                set_args sh -c 'mount -t tmpfs tmpfs /data/below && echo mounted'
+                run myrun run "$ID"
+                assert_output mounted
+                if [ "$propagation" = rshared ]; then
+                        grep -q " $VOLUME/below " /proc/self/mountinfo
+                else
+                        run grep " $VOLUME/below " /proc/self/mountinfo
+                        assert_failure
+                fi
+        done
+        umount -R "$VOLUME"
+}
+
 @test "a mount on a link in the rootfs stays in the rootfs" {
         ln -s /etc rootfs/link
         mkdir -p rootfs/etc
@@ -234,4 +255,21 @@ pts/ptmx"
                 rm "rootfs/$path"
                 mkdir "rootfs/$path"
         done
+}
+
+@test "rootfsPropagation is that of the container's root, and unknown words are refused" {
+        set_args sh -c 'sed -n "/ \/ \/ /p;/rootfs \/ /p" /proc/self/mountinfo'
+        for propagation in private slave shared rshared unbindable; do
+                edit_config '.linux.rootfsPropagation = $p' --arg p $propagation
+                run myrun run "$ID"
+                assert_success
+                case $propagation in
+                *shared) assert_output_contains shared: ;;
+                unbindable) assert_output_contains unbindable ;;
+                *) refute_output_contains shared: unbindable ;;
+                esac
+        done
+        edit_config '.linux.rootfsPropagation = "nonsense"'
+        run myrun run "$ID"
+        assert_clear_error linux.rootfsPropagation
 }

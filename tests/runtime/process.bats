@@ -209,19 +209,38 @@ idle"
         assert_clear_error "process.cwd"
 }
 
-@test "the program cannot open the runtime's file for writing" {
-        edit_config '.process.capabilities |= map_values(["CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_SYS_ADMIN"])'
-        edit_config '.process.noNewPrivileges = false'
+# CVE-2019-5736: a container that holds a handle on the runtime's file waits until nobody
+# executes it any more, and then writes to it.
+@test "a handle on the runtime's file, taken from the container's init, is never writable" {
+        cp "$MYRUN" "$BATS_TEST_TMPDIR/myrun"
+        MYRUN=$BATS_TEST_TMPDIR/myrun
         before=$(sha256sum <"$MYRUN")
-        # An image whose program is the runtime itself, through the link that leads to it.
-        ln -s /proc/self/exe rootfs/bin/again
-        set_args /bin/again --version
-        myrun run "$ID" >/dev/null 2>&1 || true
         set_args sleep 100
         myrun create "$ID" >/dev/null 2>&1
-        pid=$(init_pid "$ID")
-        run sh -c ": >>/proc/$pid/exe"
+        exec 8<"/proc/$(init_pid "$ID")/exe"
+        myrun delete --force "$ID"
+        run sh -c ': >>/proc/self/fd/8'
+        exec 8<&-
         assert_failure
+        assert_output_matches 'Read-only file system|Operation not permitted'
+        assert_equal "$(sha256sum <"$MYRUN")" "$before"
+}
+
+@test "an image whose program is /proc/self/exe gets no writable handle either" {
+        cp "$MYRUN" "$BATS_TEST_TMPDIR/myrun"
+        MYRUN=$BATS_TEST_TMPDIR/myrun
+        before=$(sha256sum <"$MYRUN")
+        # The runtime executes itself again as the program: its file is then open to the container.
+        set_args /proc/self/exe --root /tmp --log /tmp/log state none
+        edit_config '.process.args[0] = "/link"'
+        ln -s /proc/self/exe rootfs/link
+        run myrun run "$ID"
+        assert_failure
+        assert_equal "$(sha256sum <"$MYRUN")" "$before"
+        printf '#!/proc/self/exe\n' >rootfs/script
+        chmod 755 rootfs/script
+        set_args /script
+        run myrun run "$ID"
         assert_equal "$(sha256sum <"$MYRUN")" "$before"
 }
 
