@@ -31,15 +31,32 @@ static const char *env_value(const char *const *env, const char *name) {
         return found;
 }
 
+/*
+ * Engines choose between the exit statuses 126 and 127 by what these messages say: dockerd looks for
+ * "permission denied" and "no such file or directory", in small letters.
+ */
+static int program_error(const char *path, int errnum, struct error *err) {
+        switch (errnum) {
+        case ENOENT:
+                return error_set(err, ENOENT, "process.args: exec: \"%s\": no such file or directory", path);
+        case EACCES:
+                return error_set(err, EACCES, "process.args: exec: \"%s\": permission denied", path);
+        case EISDIR:
+                return error_set(err, EISDIR, "process.args: exec: \"%s\": is a directory: permission denied", path);
+        default:
+                return error_errno(err, errnum, "process.args: exec: \"%s\"", path);
+        }
+}
+
 static int check_program(const char *path, struct error *err) {
         struct stat st;
 
         if (stat(path, &st) < 0)
-                return error_errno(err, errno, "process.args: exec: \"%s\"", path);
+                return program_error(path, errno, err);
         if (S_ISDIR(st.st_mode))
-                return error_errno(err, EISDIR, "process.args: exec: \"%s\"", path);
+                return program_error(path, EISDIR, err);
         if (!(st.st_mode & 0111))
-                return error_errno(err, EACCES, "process.args: exec: \"%s\"", path);
+                return program_error(path, EACCES, err);
         return 0;
 }
 
@@ -210,6 +227,7 @@ int task_execute(const struct task *task, const char *path, struct error *err) {
         (void) execve(path, (char *const *) process->args, (char *const *) env);
         r = errno;
         if (r == ENOENT)
-                return error_set(err, r, "process.args: exec: \"%s\": the program or its interpreter is missing", path);
-        return error_errno(err, r, "process.args: exec: \"%s\"", path);
+                return error_set(err, r, "process.args: exec: \"%s\": its interpreter: no such file or directory",
+                                 path);
+        return program_error(path, r, err);
 }
