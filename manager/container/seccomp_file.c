@@ -144,11 +144,10 @@ int seccomp_policy_read(struct arena *arena, const char *path, const char *const
 
         if (r < 0)
                 return error_wrap(err, "seccomp policy");
-        if ((r = json_get_string(root, "defaultAction", &policy->default_action, err)) < 0 ||
-            (r = read_errno(root, "defaultErrnoRet", &policy->default_errno_ret, err)) < 0 ||
-            (r = json_get_strings(arena, root, "flags", &flags, NULL, err)) < 0 ||
-            (r = json_get_array(root, "syscalls", &rules, err)) < 0 ||
-            (r = read_architectures(arena, root, policy, err)) < 0)
+        if (json_get_string(root, "defaultAction", &policy->default_action, err) < 0 ||
+            read_errno(root, "defaultErrnoRet", &policy->default_errno_ret, err) < 0 ||
+            json_get_strings(arena, root, "flags", &flags, NULL, err) < 0 ||
+            json_get_array(root, "syscalls", &rules, err) < 0 || read_architectures(arena, root, policy, err) < 0)
                 return error_wrap(err, "seccomp policy %s", path);
         if (!policy->default_action)
                 return error_set(err, EINVAL, "seccomp policy %s: defaultAction: required, but missing", path);
