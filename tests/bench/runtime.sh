@@ -63,7 +63,7 @@ status=0
 {
         each_runtime run_full
         echo "unshare -pmnuif true||unshare -pmnuif true|"
-} | contest "run of \`true\`, six namespaces" crun || status=1
+} | contest "run of \`true\`, five namespaces" crun || status=1
 {
         each_runtime run_no_network
         echo "unshare -pmuif true||unshare -pmuif true|"
