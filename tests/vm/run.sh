@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs test suites in a virtual machine with a pure cgroup v2, and prints their TAP.
 #
-#     tests/vm/run.sh [SUITE...]              plain cgroup v2 (default: tests/runtime)
+#     tests/vm/run.sh [SUITE...]              plain cgroup v2 (default: tests/vm/cgroup2.bats)
 #     tests/vm/run.sh --systemd [SUITE...]    with systemd as process 1
 #     tests/vm/run.sh --all [SUITE...]        the one, then the other
 #     tests/vm/run.sh [--systemd] --run COMMAND [ARG...]
@@ -64,7 +64,7 @@ command -v "$QEMU" >/dev/null || skip_all "$QEMU is not installed (package qemu-
 
 if [ ${#command[@]} -eq 0 ]; then
         cd "$SOURCE" || exit 1
-        [ $# -gt 0 ] || set -- tests/runtime tests/vm/cgroup2.bats
+        [ $# -gt 0 ] || set -- tests/vm/cgroup2.bats
         # The longest first, so that the processors end together.
         mapfile -t suites < <(find "$@" -name '*.bats' -printf '%s %p\n' | sort -rn | cut -d' ' -f2-)
         # The driver for systemd is asked for by an option of the runtime that this build may not have.
@@ -97,7 +97,7 @@ trap 'exit 143' TERM INT
 # What the machine runs, and what that needs.
 mkdir "$work/vm"
 {
-        printf 'export BUILD=%q MYRUN=%q BATS_FILTER=%q V=1 TIME_LIMIT=%q\n' "$BUILD" "$MYRUN" "${BATS_FILTER:-}" "${VM_TIME:-580}"
+        printf 'export BUILD=%q MYRUN=%q BATS_FILTER=%q V=1 TIME_LIMIT=%q BATS_TEST_TIMEOUT=90\n' "$BUILD" "$MYRUN" "${BATS_FILTER:-}" "${VM_TIME:-580}"
         printf 'cd %q || exit 1\n' "$SOURCE"
         printf '%q ' "${command[@]}"
         echo
