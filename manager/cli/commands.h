@@ -61,6 +61,7 @@ DECLARE_OPTIONS(rmi);
 DECLARE_OPTIONS(save);
 DECLARE_OPTIONS(history);
 
+/* clang-format off: it takes table rows in a macro for blocks. */
 /* What `image` as a group has under the same names. */
 #define IMAGE_SHARED_ROWS                                                                                              \
         {"load", NULL, "[OPTIONS]", "Load images from an archive", cli_load_options, 0, 0, true, cli_load},            \
@@ -76,3 +77,4 @@ DECLARE_OPTIONS(history);
         {"rmi", NULL, "[OPTIONS] IMAGE...", "Remove images", cli_rmi_options, 1, -1, true, cli_rmi},                   \
         IMAGE_SHARED_ROWS                                                                                              \
         {"image", NULL, "COMMAND", "Image commands under docker's newer names", NULL, 0, -1, false, cli_image},
+/* clang-format on */
