@@ -20,7 +20,7 @@ test='
         bats jq libcmocka-dev
         clang-format clang-tidy cppcheck mandoc
         iperf3 iptables iputils-ping nftables socat strace time xz-utils zstd
-        buildah containernetworking-plugins crun podman runc skopeo umoci
+        buildah containerd containernetworking-plugins crun docker.io podman runc skopeo umoci
         debian-archive-keyring mmdebstrap
         e2fsprogs qemu-system-x86
         libasan8 libubsan1
@@ -67,7 +67,14 @@ retry() {
         done
 }
 
+# Installing a package must not start or configure anything on this machine: docker.io would start dockerd.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+fi
+
 echo "Installing:$missing"
 retry apt-get -q update
-# Installing a package must not start or configure anything on this machine.
 retry apt-get -q -y -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 install --no-install-recommends $missing
