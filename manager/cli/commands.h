@@ -61,7 +61,8 @@ DECLARE_OPTIONS(rmi);
 DECLARE_OPTIONS(save);
 DECLARE_OPTIONS(history);
 
-/* clang-format off: it takes table rows in a macro for blocks. */
+/* The formatter takes table rows in a macro for blocks. */
+/* clang-format off */
 /* What `image` as a group has under the same names. */
 #define IMAGE_SHARED_ROWS                                                                                              \
         {"load", NULL, "[OPTIONS]", "Load images from an archive", cli_load_options, 0, 0, true, cli_load},            \
