@@ -24,7 +24,10 @@ LDFLAGS_ALL := -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now $(LDFLAGS)
 
 ifneq ($(SANITIZE),)
 # A sanitized program cannot be static, and needs its frames for readable reports.
-BUILD := $(BUILD)/sanitize
+# Once: `test` and `demo` call make again with the BUILD they have.
+ifeq ($(filter %/sanitize,$(BUILD)),)
+override BUILD := $(BUILD)/sanitize
+endif
 OPTIMIZE := -O1
 CFLAGS_ALL += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -DSANITIZE=1
 LDFLAGS_ALL += -fsanitize=$(SANITIZE)
@@ -54,12 +57,12 @@ MANAGER_OBJECTS := $(call objects,manager)
 BASE := $(BUILD)/libspec.a $(BUILD)/libbase.a
 
 RUNTIME_LIBS := -lseccomp -lcap -lyajl
-NETPLUG_LIBS := -lnl-3 -lyajl
+NETPLUG_LIBS := -lnl-route-3 -lnl-3 -lyajl
 MANAGER_LIBS := -larchive -lcrypto -lyajl
 ifneq ($(STATIC),)
 RUNTIME_LIBS := -lseccomp -lcap -l:libyajl_s.a
 # libnl-3 can resolve names, which needs glibc's shared parts; netplug never does, so ld's warning is moot.
-NETPLUG_LIBS := -Wl,--no-warnings -lnl-3 -l:libyajl_s.a
+NETPLUG_LIBS := -Wl,--no-warnings -lnl-route-3 -lnl-3 -l:libyajl_s.a
 # The shared libarchive loads libxml2, ICU and the C++ runtime for formats mymgr never reads: five times the start-up.
 # libcrypto's name resolution and engines, which ld warns of, are not used.
 MANAGER_LIBS := -Wl,--no-warnings -larchive -lcrypto -l:libyajl_s.a -lnettle -lacl -llzma -lzstd -llz4 -lbz2 -lz
@@ -79,7 +82,7 @@ $(BUILD)/libspec.a: $(SPEC_OBJECTS)
 $(BUILD)/lib%.a:
 	@echo "  AR      $@"
 	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) qcs $@ $^
 
 $(BIN)/myrun: $(RUNTIME_OBJECTS) $(BASE)
 	@mkdir -p $(@D)

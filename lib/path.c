@@ -19,6 +19,9 @@
 /* A rename elsewhere in the tree makes openat2 give up with EAGAIN; a hostile one could do so for ever. */
 #define OPEN_RETRIES 128
 
+/* As many links as the kernel follows in one path. */
+#define LINKS_MAX 40
+
 /* Removing a tree recurses a level a directory; each level holds an fd. */
 #define REMOVE_DEPTH_MAX 4096
 
@@ -97,18 +100,52 @@ static int open_existing_part(int root_fd, char *path, enum path_policy policy, 
         }
 }
 
-int path_make_dirs(int root_fd, const char *path, enum path_policy policy, mode_t mode, struct error *err) {
-        enum path_policy lookup = policy == PATH_BENEATH ? PATH_IN_ROOT : policy;
+/*
+ * The path with every link followed whose target does not exist yet, so that what
+ * is made lies where the links point, still below the root: images often have
+ * /etc/resolv.conf lead to a file under /run that only a running system has.
+ */
+static int follow_dangling(int root_fd, const char *path, enum path_policy policy, char **out) {
+        _cleanup_free_ char *current = xstrdup(below(path));
+
+        for (int i = 0; i < LINKS_MAX; i++) {
+                _cleanup_free_ char *part = NULL;
+                _cleanup_fd_ int fd = -1;
+                char target[PATH_MAX];
+                const char *rest;
+                ssize_t length;
+                char *next;
+
+                fd = open_existing_part(root_fd, current, policy, &rest);
+                if (fd < 0)
+                        return fd;
+                part = xstrndup(rest, strcspn(rest, "/"));
+                length = readlinkat(fd, part, target, sizeof(target) - 1);
+                if (length < 0) {
+                        *out = take_ptr(current);
+                        return 0;
+                }
+                if (policy == PATH_NO_SYMLINKS)
+                        return -ELOOP;
+                target[length] = '\0';
+                next = str_format("%.*s%s%s", target[0] == '/' ? 0 : (int) (rest - current), current, target,
+                                  rest + strlen(part));
+                free(current);
+                current = next;
+        }
+        return -ELOOP;
+}
+
+/* mkdir -p of a path whose existing part holds no dangling link. */
+static int make_missing_dirs(int root_fd, char *path, enum path_policy policy, mode_t mode) {
         _cleanup_str_list_ struct str_list parts = {0};
-        _cleanup_free_ char *copy = xstrdup(below(path));
         _cleanup_fd_ int fd = -1;
         const char *rest;
         struct stat st;
 
-        fd = open_existing_part(root_fd, copy, lookup, &rest);
+        fd = open_existing_part(root_fd, path, policy, &rest);
         if (fd < 0)
-                return open_error(err, fd, path);
-
+                return fd;
         str_list_split(&parts, rest, '/');
         for (size_t i = 0; i < parts.count; i++) {
                 const char *part = parts.items[i];
@@ -117,22 +154,31 @@ int path_make_dirs(int root_fd, const char *path, enum path_policy policy, mode_
                 if (str_empty(part) || str_equal(part, "."))
                         continue;
                 if (str_equal(part, ".."))
-                        return error_set(err, EINVAL, "%s: \"..\" in a part that does not exist", path);
+                        return -EINVAL;
                 /* What exists was resolved above, so a link found here now was put there by somebody else. */
                 if (mkdirat(fd, part, mode) < 0 && errno != EEXIST)
-                        return error_errno(err, errno, "%s", path);
+                        return -errno;
                 next = open_quietly(fd, part, PATH_NO_SYMLINKS, O_PATH | O_DIRECTORY, 0);
                 if (next < 0)
-                        return open_error(err, next, path);
+                        return next;
                 fd_close(fd);
                 fd = next;
         }
-
         if (fstat(fd, &st) < 0)
-                return error_errno(err, errno, "%s", path);
-        if (!S_ISDIR(st.st_mode))
-                return error_errno(err, ENOTDIR, "%s", path);
-        return take_fd(&fd);
+                return -errno;
+        return S_ISDIR(st.st_mode) ? take_fd(&fd) : -ENOTDIR;
+}
+
+int path_make_dirs(int root_fd, const char *path, enum path_policy policy, mode_t mode, struct error *err) {
+        enum path_policy lookup = policy == PATH_BENEATH ? PATH_IN_ROOT : policy;
+        _cleanup_free_ char *resolved = NULL;
+        int r = follow_dangling(root_fd, path, lookup, &resolved);
+
+        if (r == 0)
+                r = make_missing_dirs(root_fd, resolved, lookup, mode);
+        if (r == -EINVAL)
+                return error_set(err, EINVAL, "%s: \"..\" in a part that does not exist", path);
+        return r < 0 ? open_error(err, r, path) : r;
 }
 
 /* Splits the last component off: *parent is new memory, *name points into path. */
@@ -163,6 +209,7 @@ int path_open_parent(int root_fd, const char *path, enum path_policy policy, con
 
 int path_make_file(int root_fd, const char *path, enum path_policy policy, mode_t mode, struct error *err) {
         enum path_policy lookup = policy == PATH_BENEATH ? PATH_IN_ROOT : policy;
+        _cleanup_free_ char *resolved = NULL;
         _cleanup_free_ char *parent = NULL;
         _cleanup_fd_ int parent_fd = -1;
         _cleanup_fd_ int made = -1;
@@ -170,9 +217,13 @@ int path_make_file(int root_fd, const char *path, enum path_policy policy, mode_
         int fd;
 
         fd = open_quietly(root_fd, path, lookup, O_PATH, 0);
-        if (fd != -ENOENT)
-                return fd < 0 ? open_error(err, fd, path) : fd;
-        if (split_last(path, &parent, &name) < 0)
+        if (fd == -ENOENT)
+                fd = follow_dangling(root_fd, path, lookup, &resolved);
+        if (fd < 0)
+                return open_error(err, fd, path);
+        if (!resolved)
+                return fd;
+        if (split_last(resolved, &parent, &name) < 0)
                 return error_set(err, EINVAL, "%s: not the path of a file", path);
         parent_fd = path_make_dirs(root_fd, parent, policy, 0755, err);
         if (parent_fd < 0)

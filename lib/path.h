@@ -31,8 +31,8 @@ int path_open(int root_fd, const char *path, enum path_policy policy, int flags,
 
 /**
  * Makes the directory `path` and its parents below root_fd (as mkdir -p), with
- * links resolved as the policy says (PATH_BENEATH acts as PATH_IN_ROOT here).
- * ".." in a part that does not exist yet is refused.
+ * links resolved as the policy says (PATH_BENEATH acts as PATH_IN_ROOT here), also
+ * those whose target does not exist yet: it is made. ".." in a part that does not exist yet is refused.
  * @mode: permission bits of directories it makes
  * Returns an O_PATH fd of the directory, or a negative errno.
  */

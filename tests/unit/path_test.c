@@ -80,8 +80,6 @@ static void directories_are_made_inside_the_root(void **state) {
         assert_int_equal(faccessat(tree->fd, "root/dir/x", F_OK, 0), 0);
         assert_int_equal(path_make_dirs(root, "dirlink/y", PATH_NO_SYMLINKS, 0755, &err), -ELOOP);
         assert_true(path_make_dirs(root, "a/none/../../../x", PATH_IN_ROOT, 0755, &err) < 0);
-        assert_true(path_make_dirs(root, "dangling/x", PATH_IN_ROOT, 0755, &err) < 0);
-        assert_int_equal(faccessat(tree->fd, "new", F_OK, 0), -1);
 }
 
 static void files_are_made_with_their_parents(void **state) {
@@ -95,8 +93,28 @@ static void files_are_made_with_their_parents(void **state) {
         again = path_make_file(root, "etc/hosts", PATH_IN_ROOT, 0644, &err);
         assert_true(made >= 0 && again >= 0);
         assert_int_equal(faccessat(tree->fd, "root/etc/hosts", F_OK, 0), 0);
-        assert_true(path_make_file(root, "absolute", PATH_IN_ROOT, 0644, &err) < 0);
         assert_int_equal(path_make_file(root, "x/..", PATH_IN_ROOT, 0644, &err) < 0, 1);
+}
+
+static void dangling_links_are_followed_inside_the_root(void **state) {
+        const struct tree *tree = *state;
+        _cleanup_fd_ int root = root_of(tree);
+        _cleanup_fd_ int directory = -1;
+        _cleanup_fd_ int file = -1;
+        struct error err = {0};
+
+        assert_int_equal(symlinkat("../../../run/resolv.conf", tree->fd, "root/dir/resolv.conf"), 0);
+        assert_int_equal(symlinkat("loop", tree->fd, "root/loop"), 0);
+        directory = path_make_dirs(root, "dangling/x", PATH_IN_ROOT, 0755, &err);
+        assert_true(directory >= 0);
+        assert_int_equal(faccessat(tree->fd, "root/new/place/x", F_OK, 0), 0);
+        file = path_make_file(root, "/dirlink/resolv.conf", PATH_IN_ROOT, 0644, &err);
+        assert_true(file >= 0);
+        assert_int_equal(faccessat(tree->fd, "root/run/resolv.conf", F_OK, 0), 0);
+        assert_int_equal(faccessat(tree->fd, "new", F_OK, 0), -1);
+        assert_int_equal(faccessat(tree->fd, "run", F_OK, 0), -1);
+        assert_int_equal(path_make_file(root, "loop", PATH_IN_ROOT, 0644, &err), -ELOOP);
+        assert_int_equal(path_make_dirs(root, "dangling/y", PATH_NO_SYMLINKS, 0755, &err), -ELOOP);
 }
 
 static void trees_are_removed_without_following_links(void **state) {
@@ -152,9 +170,13 @@ static void files_are_replaced_whole(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                tree_test(links_stay_inside_the_root),        tree_test(directories_are_made_inside_the_root),
-                tree_test(files_are_made_with_their_parents), tree_test(trees_are_removed_without_following_links),
-                cmocka_unit_test(paths_are_cleaned_by_text),  cmocka_unit_test(names_and_ids_are_checked),
+                tree_test(links_stay_inside_the_root),
+                tree_test(directories_are_made_inside_the_root),
+                tree_test(files_are_made_with_their_parents),
+                tree_test(dangling_links_are_followed_inside_the_root),
+                tree_test(trees_are_removed_without_following_links),
+                cmocka_unit_test(paths_are_cleaned_by_text),
+                cmocka_unit_test(names_and_ids_are_checked),
                 tree_test(files_are_replaced_whole),
         };
 
