@@ -92,15 +92,31 @@ int task_find_program(const struct runtime_process *process, char **path, struct
                          denied ? "permission denied" : "executable file not found in $PATH");
 }
 
+/* Engines name a group twice when a user is in it and is added to it; the kernel would keep both. */
+static gid_t *distinct_groups(const struct runtime_user *user, size_t *count) {
+        gid_t *groups = xcalloc(user->additional_gid_count + 1, sizeof(*groups));
+
+        *count = 0;
+        for (size_t i = 0; i < user->additional_gid_count; i++) {
+                /* The search is quadratic: longer lists are taken as they are. */
+                size_t seen = user->additional_gid_count > 1024 ? *count : 0;
+
+                while (seen < *count && groups[seen] != user->additional_gids[i])
+                        seen++;
+                if (seen == *count)
+                        groups[(*count)++] = user->additional_gids[i];
+        }
+        return groups;
+}
+
 static int set_user(const struct task *task, struct error *err) {
         const struct runtime_user *user = &task->process->user;
-        gid_t none = 0;
-        const gid_t *groups = user->additional_gid_count > 0 ? user->additional_gids : &none;
+        size_t count = 0;
+        _cleanup_free_ gid_t *groups = distinct_groups(user, &count);
 
         if (user->umask.set)
                 (void) umask((mode_t) user->umask.value & 0777);
-        if (setgroups(user->additional_gid_count, groups) < 0 &&
-            !(errno == EPERM && task->deny_setgroups && user->additional_gid_count == 0))
+        if (setgroups(count, groups) < 0 && !(errno == EPERM && task->deny_setgroups && count == 0))
                 return error_errno(err, errno, "process.user.additionalGids");
         if (setresgid(user->gid, user->gid, user->gid) < 0)
                 return error_errno(err, errno, "process.user.gid: %u", user->gid);
