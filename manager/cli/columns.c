@@ -44,7 +44,7 @@ static void print_table(const struct column *columns, const struct str_list *cel
                 str_list_add(&shown, columns[i].heading);
                 width++;
         }
-        for (size_t i = 0; i < cells->count; i++)
+        for (size_t i = 0; count > 0 && i < cells->count; i++)
                 if (!columns[i % count].hidden)
                         str_list_add(&shown, cells->items[i]);
         print_aligned(&shown, width);
