@@ -28,13 +28,18 @@ controllers() {
         echo "$list"
 }
 
+# Files of cgroupfs have no size, so they must be read.
+has_controllers() {
+        [ -n "$(cat "$1/cgroup.controllers" 2>/dev/null)" ]
+}
+
 # The directory of this process in the hierarchy mounted at $1, of type $2 with options $3.
 own_directory() {
         local key=$3 path
 
         if [ "$2" = cgroup2 ]; then
                 # Below a directory with processes, cgroup2 would hand out no controllers.
-                if [ -s "$1/cgroup.controllers" ]; then
+                if has_controllers "$1"; then
                         echo "$1"
                         return
                 fi
@@ -74,6 +79,22 @@ remove_cgroups() {
         done < <(hierarchies)
 }
 
+# Once the inside has its namespaces, the process that waits for it leaves the room's top cgroup2.
+leave_top() {
+        local top type options directory
+
+        while read -r top type options; do
+                directory=$(own_directory "$top" "$type" "$options")/$ROOM
+                [ "$type" = cgroup2 ] && has_controllers "$directory" || continue
+                mkdir "$directory/outside"
+                for _ in $(seq 100); do
+                        [ ! -d "$directory/tests" ] || break
+                        sleep 0.05
+                done
+                echo "$inside" >"$directory/outside/cgroup.procs"
+        done < <(hierarchies)
+}
+
 # Within the new namespaces: mounts that show only this room.
 furnish() {
         local top type options list name
@@ -85,8 +106,13 @@ furnish() {
                 cgroup2) mount -t cgroup2 cgroup2 "$top" ;;
                 *) mount -t cgroup -o "$(controllers "$options")" cgroup "$top" ;;
                 esac || return 1
-                if [ "$type" = cgroup2 ] && [ -s "$top/cgroup.controllers" ]; then
+                if [ "$type" = cgroup2 ] && has_controllers "$top"; then
                         mkdir "$top/tests" && echo 0 >"$top/tests/cgroup.procs" || return 1
+                        # A cgroup with processes hands down no controllers: leave_top moves the last one.
+                        for _ in $(seq 100); do
+                                [ -n "$(cat "$top/cgroup.procs")" ] || break
+                                sleep 0.05
+                        done
                         for name in $(cat "$top/cgroup.controllers"); do
                                 echo "+$name" >"$top/cgroup.subtree_control" 2>/dev/null
                         done
@@ -114,4 +140,5 @@ trap 'exit 143' TERM INT
 ) &
 inside=$!
 trap 'kill -KILL $inside 2>/dev/null; wait $inside; exit 143' TERM INT
+leave_top
 wait $inside
