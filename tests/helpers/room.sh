@@ -87,7 +87,7 @@ leave_top() {
                 directory=$(own_directory "$top" "$type" "$options")/$ROOM
                 [ "$type" = cgroup2 ] && has_controllers "$directory" || continue
                 mkdir "$directory/outside"
-                for _ in $(seq 100); do
+                for _ in $(seq 600); do
                         [ ! -d "$directory/tests" ] || break
                         sleep 0.05
                 done
@@ -109,7 +109,7 @@ furnish() {
                 if [ "$type" = cgroup2 ] && has_controllers "$top"; then
                         mkdir "$top/tests" && echo 0 >"$top/tests/cgroup.procs" || return 1
                         # A cgroup with processes hands down no controllers: leave_top moves the last one.
-                        for _ in $(seq 100); do
+                        for _ in $(seq 600); do
                                 [ -n "$(cat "$top/cgroup.procs")" ] || break
                                 sleep 0.05
                         done

@@ -4,8 +4,6 @@
 #
 #     tests/vm/inside.sh SUITE.bats...
 export HERE=${BASH_SOURCE[0]%/*} OUTPUT=/tmp/output
-# On v2 a room's top keeps a process of the outside and can hand out no memory controller.
-export ROOM=no
 mkdir -p "$OUTPUT"
 printf '%s\n' "$@" | xargs -P "$(nproc)" -I '{}' bash -c '
         "$HERE/../run.sh" "$1" >"$OUTPUT/$$" 2>&1
