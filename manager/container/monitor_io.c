@@ -62,13 +62,14 @@ static bool flush_client(struct monitor_client *client, int timeout_ms) {
                 if (send(client->fd, client->packet, client->packet_size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
                         free(client->packet);
                         client->packet = NULL;
-                } else if (errno != EAGAIN && errno != EINTR) {
-                        return false;
-                } else if (timeout_ms == 0) {
-                        return true;
-                } else if (poll(&wait, 1, timeout_ms) <= 0) {
-                        return false;
+                        continue;
                 }
+                if (errno != EAGAIN && errno != EINTR)
+                        return false;
+                if (timeout_ms == 0)
+                        return true;
+                if (poll(&wait, 1, timeout_ms) <= 0)
+                        return false;
         }
         return true;
 }

@@ -31,7 +31,7 @@ static const char *const *list_with(struct arena *arena, const char *const *list
         size_t count = list_length(list);
         const char **longer = arena_alloc(arena, count + 2, sizeof(*longer));
 
-        if (count > 0)
+        if (list)
                 memcpy(longer, list, count * sizeof(*longer));
         longer[count] = item;
         return longer;

@@ -103,7 +103,8 @@ static int write_blobs(const struct saving *saving, struct error *err) {
                 for (size_t j = 0; j < image->manifest.layer_count; j++)
                         str_list_add(&digests, image->manifest.layers[j].digest);
         }
-        qsort(digests.items, digests.count, sizeof(*digests.items), compare_text);
+        if (digests.items)
+                qsort(digests.items, digests.count, sizeof(*digests.items), compare_text);
         for (size_t i = 0; r == 0 && i < digests.count; i++)
                 if (i == 0 || !str_equal(digests.items[i], digests.items[i - 1]))
                         r = write_blob(saving, digests.items[i], err);
