@@ -1,29 +1,76 @@
 #include "link.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/veth.h>
-#include <netlink/attr.h>
 #include <netlink/msg.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/bridge.h>
+#include <netlink/route/link/veth.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
-#define LINK_ROOM 1024
-#define ADDRESS_ROOM 256
+DEFINE_CLEANUP(put_link, struct rtnl_link *, rtnl_link_put);
+DEFINE_CLEANUP(put_address, struct rtnl_addr *, rtnl_addr_put);
+DEFINE_CLEANUP(put_route, struct rtnl_route *, rtnl_route_put);
+DEFINE_CLEANUP(put_bytes, struct nl_addr *, nl_addr_put);
 
-static struct nl_msg *link_message(int type, int flags, int index, unsigned int up, unsigned int change) {
-        const struct ifinfomsg head = {
-                .ifi_family = AF_UNSPEC, .ifi_index = index, .ifi_flags = up, .ifi_change = change};
+/* libnl-route's constructors and builders fail only without memory: as in memory.c, nothing sensible is left to do. */
+static void *sure(void *made) {
+        if (!made)
+                abort();
+        return made;
+}
 
-        return netlink_message(type, flags, &head, sizeof(head), LINK_ROOM);
+static struct nl_addr *network_address(const struct cni_address *address) {
+        struct nl_addr *made =
+                sure(nl_addr_build(address->family, address->bytes, address->family == AF_INET ? 4 : 16));
+
+        nl_addr_set_prefixlen(made, (int) address->prefix);
+        return made;
+}
+
+/* Reads back what network_address() makes; of another family, or of none, `to` stays empty. */
+static void read_network_address(const struct nl_addr *from, struct cni_address *to) {
+        if (!from || nl_addr_get_len(from) > sizeof(to->bytes))
+                return;
+        to->family = nl_addr_get_family(from);
+        to->prefix = nl_addr_get_prefixlen(from);
+        memcpy(to->bytes, nl_addr_get_binary_addr(from), nl_addr_get_len(from));
+}
+
+static struct nl_msg *add_request(struct rtnl_link *link, int flags) {
+        struct nl_msg *message = NULL;
+
+        (void) rtnl_link_build_add_request(link, flags, &message);
+        return sure(message);
+}
+
+static void keep(struct nl_object *object, void *context) {
+        struct nl_object **out = context;
+
+        nl_object_get(object);
+        *out = object;
+}
+
+/* The link, address or route a message tells of (to be put by the caller), or NULL. */
+static void *parse(struct nlmsghdr *header) {
+        struct nl_msg *message = sure(nlmsg_convert(header));
+        struct nl_object *object = NULL;
+
+        nlmsg_set_proto(message, NETLINK_ROUTE);
+        (void) nl_msg_parse(message, keep, &object);
+        nlmsg_free(message);
+        return object;
 }
 
 int link_inside(int netns_fd, int (*function)(void *context, struct error *err), void *context, struct error *err) {
@@ -84,96 +131,92 @@ void link_mac_random(char out[LINK_MAC_SIZE]) {
         mac_text(bytes, out);
 }
 
-static void put_mac(struct nl_msg *message, const char *mac) {
-        uint8_t bytes[6];
+/* What both ends of a pair and a bridge may be given. */
+static void describe(struct rtnl_link *link, const char *name, const char *mac, int64_t mtu) {
+        _cleanup_(put_bytes) struct nl_addr *address = NULL;
 
-        if (mac && link_mac_parse(mac, bytes) == 0)
-                (void) nla_put(message, IFLA_ADDRESS, sizeof(bytes), bytes);
+        rtnl_link_set_name(link, name);
+        if (mtu)
+                rtnl_link_set_mtu(link, (unsigned int) mtu);
+        if (mac && nl_addr_parse(mac, AF_LLC, &address) == 0)
+                rtnl_link_set_addr(link, address);
 }
 
-static int read_link(struct nlmsghdr *header, void *context) {
-        const struct ifinfomsg *head = nlmsg_data(header);
-        struct nlattr *fields[IFLA_MAX + 1], *kind;
-        struct link_info *info = context;
+static void copy_text(char *to, size_t size, const char *from) {
+        if (from)
+                (void) snprintf(to, size, "%s", from);
+}
 
-        if (header->nlmsg_type != RTM_NEWLINK || nlmsg_parse(header, sizeof(*head), fields, IFLA_MAX, NULL) < 0)
-                return 0;
-        info->index = head->ifi_index;
-        info->flags = head->ifi_flags;
-        if (fields[IFLA_MTU])
-                info->mtu = (int) nla_get_u32(fields[IFLA_MTU]);
-        if (fields[IFLA_MASTER])
-                info->master = (int) nla_get_u32(fields[IFLA_MASTER]);
-        if (fields[IFLA_IFNAME])
-                (void) nla_strlcpy(info->name, fields[IFLA_IFNAME], sizeof(info->name));
-        if (fields[IFLA_ADDRESS] && nla_len(fields[IFLA_ADDRESS]) == 6)
-                mac_text(nla_data(fields[IFLA_ADDRESS]), info->mac);
-        kind = fields[IFLA_LINKINFO]
-                       ? nla_find(nla_data(fields[IFLA_LINKINFO]), nla_len(fields[IFLA_LINKINFO]), IFLA_INFO_KIND)
-                       : NULL;
-        if (kind)
-                (void) nla_strlcpy(info->kind, kind, sizeof(info->kind));
-        return 0;
+static bool read_link(struct nlmsghdr *header, struct link_info *info) {
+        _cleanup_(put_link) struct rtnl_link *link = header->nlmsg_type == RTM_NEWLINK ? parse(header) : NULL;
+        struct nl_addr *mac = link ? rtnl_link_get_addr(link) : NULL;
+
+        if (!link)
+                return false;
+        *info = (struct link_info){.index = rtnl_link_get_ifindex(link),
+                                   .flags = rtnl_link_get_flags(link),
+                                   .mtu = (int) rtnl_link_get_mtu(link),
+                                   .master = rtnl_link_get_master(link)};
+        copy_text(info->name, sizeof(info->name), rtnl_link_get_name(link));
+        copy_text(info->kind, sizeof(info->kind), rtnl_link_get_type(link));
+        if (mac && nl_addr_get_len(mac) == 6)
+                mac_text(nl_addr_get_binary_addr(mac), info->mac);
+        return true;
+}
+
+static int read_one_link(struct nlmsghdr *header, void *context) {
+        return read_link(header, context) ? 0 : -EBADMSG;
 }
 
 int link_find(struct netlink *netlink, const char *name, struct link_info *out, struct error *err) {
-        struct nl_msg *message = link_message(RTM_GETLINK, 0, 0, 0, 0);
+        struct nl_msg *message = NULL;
         int r;
 
         *out = (struct link_info){0};
-        (void) nla_put_string(message, IFLA_IFNAME, name);
-        r = netlink_query(netlink, message, read_link, out);
+        (void) rtnl_link_build_get_request(0, name, &message);
+        r = netlink_query(netlink, sure(message), read_one_link, out);
         if (r < 0)
                 return error_errno(err, -r, "link %s", name);
         return 0;
 }
 
 int link_bridge_add(struct netlink *netlink, const struct link_bridge *bridge, struct error *err) {
-        struct nl_msg *message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, IFF_UP, IFF_UP);
-        struct nlattr *info, *data;
+        _cleanup_(put_link) struct rtnl_link *link = sure(rtnl_link_bridge_alloc());
         int r;
 
-        (void) nla_put_string(message, IFLA_IFNAME, bridge->name);
-        put_mac(message, bridge->mac);
-        if (bridge->mtu)
-                (void) nla_put_u32(message, IFLA_MTU, (uint32_t) bridge->mtu);
-        info = nla_nest_start(message, IFLA_LINKINFO);
-        (void) nla_put_string(message, IFLA_INFO_KIND, "bridge");
-        if (bridge->vlan_filtering) {
-                data = nla_nest_start(message, IFLA_INFO_DATA);
-                (void) nla_put_u8(message, IFLA_BR_VLAN_FILTERING, 1);
-                (void) nla_nest_end(message, data);
-        }
-        (void) nla_nest_end(message, info);
-        r = netlink_request(netlink, message);
+        describe(link, bridge->name, bridge->mac, bridge->mtu);
+        rtnl_link_set_flags(link, IFF_UP);
+        r = netlink_request(netlink, add_request(link, NLM_F_CREATE | NLM_F_EXCL));
         if (r < 0)
                 return error_errno(err, -r, "cannot make bridge %s", bridge->name);
         return 0;
 }
 
-/* The peer's own link message within the pair's. */
-static void put_peer(struct nl_msg *message, const struct link_veth *veth) {
-        /* It cannot be up before it has its other end: link_configure() sets it up. */
-        const struct ifinfomsg head = {.ifi_family = AF_UNSPEC};
-        struct nlattr *data = nla_nest_start(message, IFLA_INFO_DATA);
-        struct nlattr *peer = nla_nest_start(message, VETH_INFO_PEER);
+static struct nl_msg *veth_message(const struct link_veth *veth) {
+        _cleanup_(put_link) struct rtnl_link *link = sure(rtnl_link_veth_alloc());
+        _cleanup_(put_link) struct rtnl_link *peer = sure(rtnl_link_veth_get_peer(link));
 
-        (void) nlmsg_append(message, (void *) &head, sizeof(head), NLMSG_ALIGNTO);
-        (void) nla_put_string(message, IFLA_IFNAME, veth->peer_name);
-        put_mac(message, veth->peer_mac);
-        if (veth->mtu)
-                (void) nla_put_u32(message, IFLA_MTU, (uint32_t) veth->mtu);
-        (void) nla_put_u32(message, IFLA_NET_NS_FD, (uint32_t) veth->peer_netns);
-        (void) nla_nest_end(message, peer);
-        (void) nla_nest_end(message, data);
+        describe(link, veth->name, veth->mac, veth->mtu);
+        rtnl_link_set_flags(link, IFF_UP);
+        if (veth->master)
+                rtnl_link_set_master(link, veth->master);
+        /* The peer cannot be up before it has its other end: link_configure() sets it up. */
+        describe(peer, veth->peer_name, veth->peer_mac, veth->mtu);
+        rtnl_link_set_ns_fd(peer, veth->peer_netns);
+        return add_request(link, NLM_F_CREATE | NLM_F_EXCL);
 }
 
-/* Flags of a bridge's port can be set once it is one. */
+/*
+ * Flags of a bridge's port, which can be set once it is one. Put by hand: libnl-route (3.7) knows no isolated ports,
+ * and sets hairpin by the link's index alone, which nobody knows yet in the batch that makes the link.
+ */
 static struct nl_msg *port_message(const struct link_veth *veth) {
-        struct nl_msg *message = link_message(RTM_NEWLINK, 0, 0, 0, 0);
+        _cleanup_(put_link) struct rtnl_link *link = sure(rtnl_link_alloc());
         struct nlattr *info, *data;
+        struct nl_msg *message;
 
-        (void) nla_put_string(message, IFLA_IFNAME, veth->name);
+        rtnl_link_set_name(link, veth->name);
+        message = add_request(link, 0);
         info = nla_nest_start(message, IFLA_LINKINFO);
         (void) nla_put_string(message, IFLA_INFO_SLAVE_KIND, "bridge");
         data = nla_nest_start(message, IFLA_INFO_SLAVE_DATA);
@@ -187,23 +230,11 @@ static struct nl_msg *port_message(const struct link_veth *veth) {
 }
 
 int link_veth_add(struct netlink *netlink, const struct link_veth *veth, struct error *err) {
-        struct nl_msg *message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, IFF_UP, IFF_UP);
         _cleanup_netlink_batch_ struct netlink_batch batch = {0};
         struct netlink_failure failure = {0};
-        struct nlattr *info;
         int r;
 
-        (void) nla_put_string(message, IFLA_IFNAME, veth->name);
-        put_mac(message, veth->mac);
-        if (veth->mtu)
-                (void) nla_put_u32(message, IFLA_MTU, (uint32_t) veth->mtu);
-        if (veth->master)
-                (void) nla_put_u32(message, IFLA_MASTER, (uint32_t) veth->master);
-        info = nla_nest_start(message, IFLA_LINKINFO);
-        (void) nla_put_string(message, IFLA_INFO_KIND, "veth");
-        put_peer(message, veth);
-        (void) nla_nest_end(message, info);
-        netlink_batch_add(&batch, message);
+        netlink_batch_add(&batch, veth_message(veth));
         if (veth->hairpin || veth->isolated)
                 netlink_batch_add(&batch, port_message(veth));
         r = netlink_batch_send(netlink, &batch, batch.count - 1, &failure);
@@ -220,15 +251,23 @@ int link_veth_add(struct netlink *netlink, const struct link_veth *veth, struct 
         return r;
 }
 
-static int change_flags(struct netlink *netlink, int index, unsigned int flags, unsigned int change,
-                        struct error *err) {
-        int r = netlink_request(netlink, link_message(RTM_NEWLINK, 0, index, flags, change));
+static struct nl_msg *flags_message(int index, unsigned int on, unsigned int off) {
+        _cleanup_(put_link) struct rtnl_link *link = sure(rtnl_link_alloc());
+
+        rtnl_link_set_ifindex(link, index);
+        rtnl_link_set_flags(link, on);
+        rtnl_link_unset_flags(link, off);
+        return add_request(link, 0);
+}
+
+static int change_flags(struct netlink *netlink, int index, unsigned int on, unsigned int off, struct error *err) {
+        int r = netlink_request(netlink, flags_message(index, on, off));
 
         return r < 0 ? error_errno(err, -r, "cannot set the link's flags") : 0;
 }
 
 int link_set_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err) {
-        return change_flags(netlink, index, flags, flags, err);
+        return change_flags(netlink, index, flags, 0, err);
 }
 
 int link_clear_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err) {
@@ -236,11 +275,13 @@ int link_clear_flags(struct netlink *netlink, int index, unsigned int flags, str
 }
 
 int link_delete(struct netlink *netlink, const char *name, struct error *err) {
-        struct nl_msg *message = link_message(RTM_DELLINK, 0, 0, 0, 0);
+        _cleanup_(put_link) struct rtnl_link *link = sure(rtnl_link_alloc());
+        struct nl_msg *message = NULL;
         int r;
 
-        (void) nla_put_string(message, IFLA_IFNAME, name);
-        r = netlink_request(netlink, message);
+        rtnl_link_set_name(link, name);
+        (void) rtnl_link_build_delete_request(link, &message);
+        r = netlink_request(netlink, sure(message));
         if (r < 0 && r != -ENODEV)
                 return error_errno(err, -r, "cannot delete link %s", name);
         return r == 0;
@@ -253,42 +294,45 @@ struct link_reader {
 
 static int read_next_link(struct nlmsghdr *header, void *context) {
         const struct link_reader *reader = context;
-        struct link_info info = {0};
+        struct link_info info;
 
-        (void) read_link(header, &info);
-        return info.index ? reader->handler(&info, reader->context) : 0;
+        return read_link(header, &info) ? reader->handler(&info, reader->context) : 0;
 }
 
 int link_list(struct netlink *netlink, link_handler handler, void *context, struct error *err) {
+        const struct ifinfomsg head = {.ifi_family = AF_UNSPEC};
         struct link_reader reader = {.handler = handler, .context = context};
-        int r = netlink_query(netlink, link_message(RTM_GETLINK, NLM_F_DUMP, 0, 0, 0), read_next_link, &reader);
+        int r = netlink_query(netlink, netlink_message(RTM_GETLINK, NLM_F_DUMP, &head, sizeof(head), 0), read_next_link,
+                              &reader);
 
         return r < 0 && r != -EINTR ? error_errno(err, -r, "cannot list the links") : 0;
 }
 
-static int address_size(const struct cni_address *address) {
-        return address->family == AF_INET ? 4 : 16;
+static struct rtnl_addr *make_address(int index, const struct cni_address *address) {
+        _cleanup_(put_bytes) struct nl_addr *local = network_address(address);
+        struct rtnl_addr *made = sure(rtnl_addr_alloc());
+
+        rtnl_addr_set_ifindex(made, index);
+        (void) rtnl_addr_set_local(made, local);
+        return made;
 }
 
-static struct nl_msg *address_message(int type, int flags, int index, const struct cni_address *address) {
-        const struct ifaddrmsg head = {.ifa_family = (uint8_t) address->family,
-                                       .ifa_prefixlen = (uint8_t) address->prefix,
-                                       .ifa_flags = address->family == AF_INET6 ? IFA_F_NODAD : 0,
-                                       .ifa_index = (uint32_t) index};
-        struct nl_msg *message = netlink_message(type, flags, &head, sizeof(head), ADDRESS_ROOM);
+static struct nl_msg *address_message(int index, const struct cni_address *address) {
+        _cleanup_(put_address) struct rtnl_addr *made = make_address(index, address);
+        struct nl_msg *message = NULL;
 
-        (void) nla_put(message, IFA_LOCAL, address_size(address), address->bytes);
-        (void) nla_put(message, IFA_ADDRESS, address_size(address), address->bytes);
-        if (type == RTM_NEWADDR && address->family == AF_INET && address->prefix < 31) {
-                uint8_t broadcast[4];
+        if (address->family == AF_INET6)
+                rtnl_addr_set_flags(made, IFA_F_NODAD);
+        else if (address->prefix < 31) {
+                _cleanup_(put_bytes) struct nl_addr *broadcast = network_address(address);
+                uint8_t *bytes = nl_addr_get_binary_addr(broadcast);
 
-                for (unsigned int i = 0; i < 4; i++)
-                        broadcast[i] = address->bytes[i];
                 for (unsigned int i = address->prefix; i < 32; i++)
-                        broadcast[i / 8] |= (uint8_t) (0x80 >> i % 8);
-                (void) nla_put(message, IFA_BROADCAST, sizeof(broadcast), broadcast);
+                        bytes[i / 8] |= (uint8_t) (0x80 >> i % 8);
+                (void) rtnl_addr_set_broadcast(made, broadcast);
         }
-        return message;
+        (void) rtnl_addr_build_add_request(made, NLM_F_CREATE | NLM_F_EXCL, &message);
+        return sure(message);
 }
 
 static const struct cni_address *gateway_of_family(const struct cni_result *result, int family) {
@@ -298,48 +342,52 @@ static const struct cni_address *gateway_of_family(const struct cni_result *resu
         return NULL;
 }
 
-static void put_metrics(struct nl_msg *message, const struct cni_route *route) {
-        struct nlattr *metrics;
+static struct rtnl_nexthop *next_hop(int index, const struct cni_address *gateway) {
+        struct rtnl_nexthop *hop = sure(rtnl_route_nh_alloc());
 
-        if (!route->mtu && !route->advmss)
-                return;
-        metrics = nla_nest_start(message, RTA_METRICS);
-        if (route->mtu)
-                (void) nla_put_u32(message, RTAX_MTU, (uint32_t) route->mtu);
-        if (route->advmss)
-                (void) nla_put_u32(message, RTAX_ADVMSS, (uint32_t) route->advmss);
-        (void) nla_nest_end(message, metrics);
+        rtnl_route_nh_set_ifindex(hop, index);
+        if (gateway) {
+                _cleanup_(put_bytes) struct nl_addr *address = network_address(gateway);
+
+                rtnl_route_nh_set_gateway(hop, address);
+        }
+        return hop;
 }
 
-/* Not exclusive: each network of a container may bring a default route. */
+/* The kernel refuses destinations with host bits. */
+static struct nl_addr *route_destination(const struct cni_address *destination) {
+        struct cni_address network = *destination;
+
+        for (unsigned int i = network.prefix; i < 128; i++)
+                network.bytes[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+        return network_address(&network);
+}
+
+/* The scope, when it is not said, is libnl-route's guess: the link without a gateway, the universe with one. */
 static struct nl_msg *route_message(int index, const struct cni_result *result, const struct cni_route *route) {
         const struct cni_address *gateway =
                 route->gateway.family ? &route->gateway : gateway_of_family(result, route->destination.family);
-        const uint8_t scope = route->scope >= 0 ? (uint8_t) route->scope : gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
-        const struct rtmsg head = {.rtm_family = (uint8_t) route->destination.family,
-                                   .rtm_dst_len = (uint8_t) route->destination.prefix,
-                                   .rtm_table = RT_TABLE_MAIN,
-                                   .rtm_protocol = RTPROT_BOOT,
-                                   .rtm_scope = scope,
-                                   .rtm_type = RTN_UNICAST};
-        struct nl_msg *message = netlink_message(RTM_NEWROUTE, NLM_F_CREATE, &head, sizeof(head), ADDRESS_ROOM);
-        struct cni_address destination = route->destination;
+        _cleanup_(put_bytes) struct nl_addr *destination = route_destination(&route->destination);
+        _cleanup_(put_route) struct rtnl_route *made = sure(rtnl_route_alloc());
+        struct nl_msg *message = NULL;
 
-        /* The kernel refuses destinations with host bits. */
-        for (unsigned int i = destination.prefix; i < 128; i++)
-                destination.bytes[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
-        if (destination.prefix)
-                (void) nla_put(message, RTA_DST, address_size(&destination), destination.bytes);
+        (void) rtnl_route_set_dst(made, destination);
+        rtnl_route_set_protocol(made, RTPROT_BOOT);
+        if (route->scope >= 0)
+                rtnl_route_set_scope(made, (uint8_t) route->scope);
         /* scope link (253) means: on the link itself, also when a gateway is known. */
-        if (gateway && scope < RT_SCOPE_LINK)
-                (void) nla_put(message, RTA_GATEWAY, address_size(gateway), gateway->bytes);
-        (void) nla_put_u32(message, RTA_OIF, (uint32_t) index);
+        rtnl_route_add_nexthop(made, next_hop(index, route->scope < RT_SCOPE_LINK ? gateway : NULL));
         if (route->priority)
-                (void) nla_put_u32(message, RTA_PRIORITY, (uint32_t) route->priority);
+                rtnl_route_set_priority(made, (uint32_t) route->priority);
         if (route->table)
-                (void) nla_put_u32(message, RTA_TABLE, (uint32_t) route->table);
-        put_metrics(message, route);
-        return message;
+                rtnl_route_set_table(made, (uint32_t) route->table);
+        if (route->mtu)
+                (void) rtnl_route_set_metric(made, RTAX_MTU, (unsigned int) route->mtu);
+        if (route->advmss)
+                (void) rtnl_route_set_metric(made, RTAX_ADVMSS, (unsigned int) route->advmss);
+        /* Not exclusive: each network of a container may bring a default route. */
+        (void) rtnl_route_build_add_request(made, NLM_F_CREATE, &message);
+        return sure(message);
 }
 
 int link_configure(struct netlink *netlink, int index, const struct cni_result *result, struct error *err) {
@@ -348,10 +396,9 @@ int link_configure(struct netlink *netlink, int index, const struct cni_result *
         char text[CNI_ADDRESS_SIZE];
         int r;
 
-        netlink_batch_add(&batch, link_message(RTM_NEWLINK, 0, index, IFF_UP, IFF_UP));
+        netlink_batch_add(&batch, flags_message(index, IFF_UP, 0));
         for (size_t i = 0; i < result->ip_count; i++)
-                netlink_batch_add(&batch, address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index,
-                                                          &result->ips[i].address));
+                netlink_batch_add(&batch, address_message(index, &result->ips[i].address));
         for (size_t i = 0; i < result->route_count; i++)
                 netlink_batch_add(&batch, route_message(index, result, &result->routes[i]));
         r = netlink_batch_send(netlink, &batch, batch.count - 1, &failure);
@@ -373,7 +420,7 @@ int link_configure(struct netlink *netlink, int index, const struct cni_result *
 
 int link_address_add(struct netlink *netlink, int index, const struct cni_address *address, struct error *err) {
         char text[CNI_ADDRESS_SIZE];
-        int r = netlink_request(netlink, address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, address));
+        int r = netlink_request(netlink, address_message(index, address));
 
         if (r < 0 && r != -EEXIST)
                 return error_errno(err, -r, "cannot add address %s", cni_address_cidr(address, text));
@@ -381,9 +428,13 @@ int link_address_add(struct netlink *netlink, int index, const struct cni_addres
 }
 
 int link_address_delete(struct netlink *netlink, int index, const struct cni_address *address, struct error *err) {
+        _cleanup_(put_address) struct rtnl_addr *made = make_address(index, address);
+        struct nl_msg *message = NULL;
         char text[CNI_ADDRESS_SIZE];
-        int r = netlink_request(netlink, address_message(RTM_DELADDR, 0, index, address));
+        int r;
 
+        (void) rtnl_addr_build_delete_request(made, 0, &message);
+        r = netlink_request(netlink, sure(message));
         if (r < 0 && r != -EADDRNOTAVAIL)
                 return error_errno(err, -r, "cannot delete address %s", cni_address_cidr(address, text));
         return 0;
@@ -396,21 +447,15 @@ struct address_reader {
 };
 
 static int read_address(struct nlmsghdr *header, void *context) {
-        const struct ifaddrmsg *head = nlmsg_data(header);
-        struct nlattr *fields[IFA_MAX + 1], *local;
+        _cleanup_(put_address) struct rtnl_addr *found = header->nlmsg_type == RTM_NEWADDR ? parse(header) : NULL;
         const struct address_reader *reader = context;
         struct cni_address address = {0};
 
-        if (header->nlmsg_type != RTM_NEWADDR || (int) head->ifa_index != reader->index ||
-            nlmsg_parse(header, sizeof(*head), fields, IFA_MAX, NULL) < 0)
+        /* A kernel without strict checking sends those of every link. */
+        if (!found || rtnl_addr_get_ifindex(found) != reader->index)
                 return 0;
-        local = fields[IFA_LOCAL] ? fields[IFA_LOCAL] : fields[IFA_ADDRESS];
-        if (!local || nla_len(local) > 16)
-                return 0;
-        address.family = head->ifa_family;
-        address.prefix = head->ifa_prefixlen;
-        memcpy(address.bytes, nla_data(local), (size_t) nla_len(local));
-        return reader->handler(&address, reader->context);
+        read_network_address(rtnl_addr_get_local(found), &address);
+        return address.family ? reader->handler(&address, reader->context) : 0;
 }
 
 int link_addresses(struct netlink *netlink, int index, link_address_handler handler, void *context, struct error *err) {
@@ -443,19 +488,15 @@ static int check_address(const struct cni_address *address, void *context) {
 }
 
 static int check_route(struct nlmsghdr *header, void *context) {
-        const struct rtmsg *head = nlmsg_data(header);
-        struct nlattr *fields[RTA_MAX + 1];
+        _cleanup_(put_route) struct rtnl_route *found = header->nlmsg_type == RTM_NEWROUTE ? parse(header) : NULL;
+        struct rtnl_nexthop *hop = found ? rtnl_route_nexthop_n(found, 0) : NULL;
+        struct cni_address destination = {0}, gateway = {0};
         const struct checker *checker = context;
-        struct cni_address destination = {.family = head->rtm_family, .prefix = head->rtm_dst_len};
-        struct cni_address gateway = {.family = head->rtm_family};
 
-        if (header->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(header, sizeof(*head), fields, RTA_MAX, NULL) < 0 ||
-            !fields[RTA_OIF] || (int) nla_get_u32(fields[RTA_OIF]) != checker->index)
+        if (!hop || rtnl_route_nh_get_ifindex(hop) != checker->index)
                 return 0;
-        if (fields[RTA_DST] && nla_len(fields[RTA_DST]) <= 16)
-                memcpy(destination.bytes, nla_data(fields[RTA_DST]), (size_t) nla_len(fields[RTA_DST]));
-        if (fields[RTA_GATEWAY] && nla_len(fields[RTA_GATEWAY]) <= 16)
-                memcpy(gateway.bytes, nla_data(fields[RTA_GATEWAY]), (size_t) nla_len(fields[RTA_GATEWAY]));
+        read_network_address(rtnl_route_get_dst(found), &destination);
+        read_network_address(rtnl_route_nh_get_gateway(hop), &gateway);
         for (size_t i = 0; i < checker->result->route_count; i++) {
                 const struct cni_route *route = &checker->result->routes[i];
 

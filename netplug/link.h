@@ -52,7 +52,6 @@ struct link_bridge {
         const char *name;
         const char *mac; /* fixed, so that it does not follow the ports; NULL: the kernel's choice */
         int64_t mtu;     /* 0: the kernel's choice */
-        bool vlan_filtering;
 };
 
 /** Makes a bridge and sets it up. -EEXIST when the name is taken. */
