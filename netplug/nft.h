@@ -6,6 +6,11 @@
  *
  * What an attachment owns are set and map elements that carry its owner as
  * comment; no element, no rule: the last one takes the table with it.
+ *
+ * The messages to nf_tables are our own, over libnl-3. libnftables takes rules as
+ * text, to be parsed and compiled each time, and lists the host's tables, chains
+ * and sets first: for the same transaction it needs over three times the time and
+ * the memory (docs/performance.md), and has to be loaded, there being no static one.
  */
 #pragma once
 

@@ -47,6 +47,24 @@ conf portmap false "$(jq -cn '[range(20000; 20100) | {hostPort: ., containerPort
 ROUNDS=${ROUNDS:-20}
 short=$((ROUNDS < 20 ? ROUNDS : 20))
 echo "NAME OURS_MS PEER_MS RATIO OURS_KIB PEER_KIB"
+
+# The rules of portmap through libnftables, in place of the peer; before the reference plugins leave
+# tables of theirs in the namespace, which libnftables would read too.
+portmap_rules() {
+        CNI_COMMAND=$1 CNI_CONTAINERID=bench CNI_IFNAME=eth0 CNI_NETNS=/run/netns/$HOST_NETNS-c CNI_PATH=$CNI_PLUGINS \
+                in_host "$CNI_PLUGINS/portmap" <"$2/portmap.json" >/dev/null
+}
+mkdir "$WORK/libnftables"
+${CC:-gcc} -std=gnu17 -O2 -Wall -Wextra -D_GNU_SOURCE -o "$WORK/libnftables/portmap" \
+        "$SOURCE/tests/bench/nftables.c" -lnftables
+export NFT_RULES=$WORK/rules
+for ports in plain many; do
+        portmap_rules ADD "$WORK/$ports"
+        in_host nft list ruleset >"$NFT_RULES"
+        portmap_rules DEL "$WORK/$ports"
+        PEER=$WORK/libnftables measure "portmap-by-libnftables-$ports" "$short" "$WORK/$ports/portmap.json"
+done
+
 measure bridge+host-local "$short" "$WORK/plain/bridge.json"
 measure bridge+host-local+ipMasq "$short" "$WORK/masquerade/bridge.json"
 measure portmap "$short" "$WORK/plain/portmap.json"
