@@ -84,14 +84,14 @@ leave_top() {
         local top type options directory
 
         while read -r top type options; do
+                [ "$type" = cgroup2 ] && has_controllers "$top" || continue
                 directory=$(own_directory "$top" "$type" "$options")/$ROOM
-                [ "$type" = cgroup2 ] && has_controllers "$directory" || continue
-                mkdir "$directory/outside"
-                for _ in $(seq 600); do
-                        [ ! -d "$directory/tests" ] || break
+                while [ ! -d "$directory/tests" ] && kill -0 "$inside" 2>/dev/null; do
+                        # No controllers, no directory: see furnish.
+                        [ ! -d "$directory" ] || has_controllers "$directory" || continue 2
                         sleep 0.05
                 done
-                echo "$inside" >"$directory/outside/cgroup.procs"
+                [ -d "$directory/tests" ] && mkdir "$directory/outside" && echo "$inside" >"$directory/outside/cgroup.procs"
         done < <(hierarchies)
 }
 
