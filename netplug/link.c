@@ -173,6 +173,9 @@ int link_find(struct netlink *netlink, const char *name, struct link_info *out, 
         int r;
 
         *out = (struct link_info){0};
+        /* The name may come from a configuration. */
+        if (strlen(name) >= IFNAMSIZ)
+                return error_errno(err, ENODEV, "link %.64s", name);
         (void) rtnl_link_build_get_request(0, name, &message);
         r = netlink_query(netlink, sure(message), read_one_link, out);
         if (r < 0)

@@ -154,6 +154,9 @@ teardown() {
         in_host nft flush ruleset
         run check c1
         assert_cni_error 100 "masquerade"
+        RESULT=$(jq -c '.interfaces[1].name = "x" * 5000' <<<"$RESULT")
+        run check c1
+        assert_cni_error 100 "link xxx"
 }
 
 @test "DEL takes everything back and may run twice" {
