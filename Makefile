@@ -58,14 +58,14 @@ BASE := $(BUILD)/libspec.a $(BUILD)/libbase.a
 
 RUNTIME_LIBS := -lseccomp -lcap -lyajl
 NETPLUG_LIBS := -lnl-route-3 -lnl-3 -lyajl
-MANAGER_LIBS := -larchive -lcrypto -lyajl
+MANAGER_LIBS := -larchive -lcrypto -lcap -lyajl
 ifneq ($(STATIC),)
 RUNTIME_LIBS := -lseccomp -lcap -l:libyajl_s.a
 # libnl-3 can resolve names, which needs glibc's shared parts; netplug never does, so ld's warning is moot.
 NETPLUG_LIBS := -Wl,--no-warnings -lnl-route-3 -lnl-3 -l:libyajl_s.a
 # The shared libarchive loads libxml2, ICU and the C++ runtime for formats mymgr never reads: five times the start-up.
 # libcrypto's name resolution and engines, which ld warns of, are not used.
-MANAGER_LIBS := -Wl,--no-warnings -larchive -lcrypto -l:libyajl_s.a -lnettle -lacl -llzma -lzstd -llz4 -lbz2 -lz
+MANAGER_LIBS := -Wl,--no-warnings -larchive -lcrypto -lcap -l:libyajl_s.a -lnettle -lacl -llzma -lzstd -llz4 -lbz2 -lz
 endif
 
 .PHONY: all runtime netplug manager image demo install uninstall test test-programs unit-test lint lint-format lint-cppcheck lint-tidy format bench clean help deps

@@ -3,53 +3,9 @@
 
 #include "../../lib/cleanup.h"
 #include "../../lib/str.h"
+#include "../../spec/capability.h"
 #include "bundle.h"
 #include "seccomp_policy.h"
-
-/* Every capability, by number (capability.h). */
-static const char *const all_capabilities[] = {
-        "CAP_CHOWN",
-        "CAP_DAC_OVERRIDE",
-        "CAP_DAC_READ_SEARCH",
-        "CAP_FOWNER",
-        "CAP_FSETID",
-        "CAP_KILL",
-        "CAP_SETGID",
-        "CAP_SETUID",
-        "CAP_SETPCAP",
-        "CAP_LINUX_IMMUTABLE",
-        "CAP_NET_BIND_SERVICE",
-        "CAP_NET_BROADCAST",
-        "CAP_NET_ADMIN",
-        "CAP_NET_RAW",
-        "CAP_IPC_LOCK",
-        "CAP_IPC_OWNER",
-        "CAP_SYS_MODULE",
-        "CAP_SYS_RAWIO",
-        "CAP_SYS_CHROOT",
-        "CAP_SYS_PTRACE",
-        "CAP_SYS_PACCT",
-        "CAP_SYS_ADMIN",
-        "CAP_SYS_BOOT",
-        "CAP_SYS_NICE",
-        "CAP_SYS_RESOURCE",
-        "CAP_SYS_TIME",
-        "CAP_SYS_TTY_CONFIG",
-        "CAP_MKNOD",
-        "CAP_LEASE",
-        "CAP_AUDIT_WRITE",
-        "CAP_AUDIT_CONTROL",
-        "CAP_SETFCAP",
-        "CAP_MAC_OVERRIDE",
-        "CAP_MAC_ADMIN",
-        "CAP_SYSLOG",
-        "CAP_WAKE_ALARM",
-        "CAP_BLOCK_SUSPEND",
-        "CAP_AUDIT_READ",
-        "CAP_PERFMON",
-        "CAP_BPF",
-        "CAP_CHECKPOINT_RESTORE",
-};
 
 /* docker's fourteen. */
 static const char *const default_capabilities[] = {
@@ -80,24 +36,22 @@ static const char *const readonly_paths[] = {"/proc/bus",           "/proc/fs", 
 
 static const char *const no_paths[] = {NULL};
 
-#define CAPABILITY_COUNT ARRAY_SIZE(all_capabilities)
+#define CAPABILITY_MAX 64
 
-/* The number of "NET_ADMIN", "cap_net_admin", …; -1 for none. */
+/* The number of "NET_ADMIN", "cap_net_admin", …; -1 for none that this kernel has. */
 static int find_capability(const char *text) {
         _cleanup_free_ char *name = str_format("%s%s", strncasecmp(text, "CAP_", 4) == 0 ? "" : "CAP_", text);
+        int number = capability_number(name);
 
-        for (size_t i = 0; i < CAPABILITY_COUNT; i++)
-                if (strcasecmp(all_capabilities[i], name) == 0)
-                        return (int) i;
-        return -1;
+        return number < (int) capability_count() ? number : -1;
 }
 
-static int apply(const struct str_list *names, bool value, bool set[CAPABILITY_COUNT], struct error *err) {
+static int apply(const struct str_list *names, bool value, bool set[CAPABILITY_MAX], struct error *err) {
         for (size_t i = 0; i < names->count; i++) {
                 int number = find_capability(names->items[i]);
 
                 if (strcasecmp(names->items[i], "ALL") == 0) {
-                        for (size_t j = 0; j < CAPABILITY_COUNT; j++)
+                        for (size_t j = 0; j < capability_count(); j++)
                                 set[j] = value;
                         continue;
                 }
@@ -117,14 +71,18 @@ static bool drops_all(const struct str_list *names) {
 
 int bundle_capability_names(struct arena *arena, const struct container_options *options, bool privileged,
                             const char *const **out, struct error *err) {
-        bool set[CAPABILITY_COUNT] = {false};
-        const char **names = arena_alloc(arena, CAPABILITY_COUNT + 1, sizeof(*names));
+        bool set[CAPABILITY_MAX] = {false};
+        const char **names = arena_alloc(arena, CAPABILITY_MAX + 1, sizeof(*names));
         size_t count = 0;
         int r = 0;
 
-        for (size_t i = 0; i < ARRAY_SIZE(default_capabilities); i++)
-                set[find_capability(default_capabilities[i])] = true;
-        for (size_t i = 0; privileged && i < CAPABILITY_COUNT; i++)
+        for (size_t i = 0; i < ARRAY_SIZE(default_capabilities); i++) {
+                int number = find_capability(default_capabilities[i]);
+
+                if (number >= 0)
+                        set[number] = true;
+        }
+        for (size_t i = 0; privileged && i < capability_count(); i++)
                 set[i] = true;
         /* "--cap-drop ALL --cap-add X" leaves X; "--cap-add ALL --cap-drop X" leaves all but X. */
         if (drops_all(&options->cap_drop)) {
@@ -136,9 +94,9 @@ int bundle_capability_names(struct arena *arena, const struct container_options 
         }
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < CAPABILITY_COUNT; i++)
+        for (unsigned int i = 0; i < capability_count(); i++)
                 if (set[i])
-                        names[count++] = all_capabilities[i];
+                        names[count++] = capability_name(arena, i);
         *out = names;
         return 0;
 }

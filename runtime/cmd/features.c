@@ -15,12 +15,14 @@ static void put_hooks(struct json_writer *writer) {
 }
 
 static void put_linux(struct json_writer *writer) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+
         json_begin_object(writer, "linux");
         json_begin_array(writer, "namespaces");
         for (int i = 0; i < NAMESPACE_TYPE_COUNT; i++)
                 json_put_string(writer, NULL, runtime_namespace_type_name((enum runtime_namespace_type) i));
         json_end_array(writer);
-        json_put_strings(writer, "capabilities", capabilities_known());
+        json_put_strings(writer, "capabilities", capabilities_known(arena));
         json_begin_object(writer, "cgroup");
         json_put_bool(writer, "v1", true);
         json_put_bool(writer, "v2", true);

@@ -40,5 +40,5 @@ int capabilities_drop_bounding(const struct capability_sets *sets, struct error 
 /** Second half, after setuid: sets effective, permitted, inheritable and ambient. */
 int capabilities_apply(const struct capability_sets *sets, struct error *err);
 
-/** All capability names that libcap and the kernel know, NULL-terminated, for `features`; static storage. */
-const char *const *capabilities_known(void);
+/** The names of all capabilities of this kernel, NULL-terminated, for `features`; owned by the arena. */
+const char *const *capabilities_known(struct arena *arena);
