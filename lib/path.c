@@ -28,6 +28,7 @@
 static uint64_t policy_resolve(enum path_policy policy) {
         switch (policy) {
         case PATH_IN_ROOT:
+        case PATH_IN_ROOT_CREATE:
                 return RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
         case PATH_BENEATH:
                 return RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
@@ -101,14 +102,15 @@ static int open_existing_part(int root_fd, char *path, enum path_policy policy, 
 }
 
 /*
- * The path with every link followed whose target does not exist yet, so that what
- * is made lies where the links point, still below the root: images often have
- * /etc/resolv.conf lead to a file under /run that only a running system has.
+ * For PATH_IN_ROOT_CREATE: the path with every link followed whose target does not
+ * exist yet, so that what is made lies where the links point, still below the root:
+ * images often have /etc/resolv.conf lead to a file under /run that only a running
+ * system has.
  */
 static int follow_dangling(int root_fd, const char *path, enum path_policy policy, char **out) {
         _cleanup_free_ char *current = xstrdup(below(path));
 
-        for (int i = 0; i < LINKS_MAX; i++) {
+        for (int i = 0; i < LINKS_MAX && policy == PATH_IN_ROOT_CREATE; i++) {
                 _cleanup_free_ char *part = NULL;
                 _cleanup_fd_ int fd = -1;
                 char target[PATH_MAX];
@@ -125,15 +127,16 @@ static int follow_dangling(int root_fd, const char *path, enum path_policy polic
                         *out = take_ptr(current);
                         return 0;
                 }
-                if (policy == PATH_NO_SYMLINKS)
-                        return -ELOOP;
                 target[length] = '\0';
                 next = str_format("%.*s%s%s", target[0] == '/' ? 0 : (int) (rest - current), current, target,
                                   rest + strlen(part));
                 free(current);
                 current = next;
         }
-        return -ELOOP;
+        if (policy == PATH_IN_ROOT_CREATE)
+                return -ELOOP;
+        *out = take_ptr(current);
+        return 0;
 }
 
 /* mkdir -p of a path whose existing part holds no dangling link. */

@@ -14,9 +14,10 @@
 #include "error.h"
 
 enum path_policy {
-        PATH_IN_ROOT,     /* links resolve as if the directory were "/": a container's view */
-        PATH_BENEATH,     /* links are followed, but one that leads out is an error */
-        PATH_NO_SYMLINKS, /* no link anywhere in the path */
+        PATH_IN_ROOT,        /* links resolve as if the directory were "/": a container's view */
+        PATH_IN_ROOT_CREATE, /* the same; a link to what does not exist yet leads to where it will be made */
+        PATH_BENEATH,        /* links are followed, but one that leads out is an error */
+        PATH_NO_SYMLINKS,    /* no link anywhere in the path */
 };
 
 /**
@@ -31,8 +32,8 @@ int path_open(int root_fd, const char *path, enum path_policy policy, int flags,
 
 /**
  * Makes the directory `path` and its parents below root_fd (as mkdir -p), with
- * links resolved as the policy says (PATH_BENEATH acts as PATH_IN_ROOT here), also
- * those whose target does not exist yet: it is made. ".." in a part that does not exist yet is refused.
+ * links resolved as the policy says (PATH_BENEATH acts as PATH_IN_ROOT here). ".." in a
+ * part that does not exist yet is refused.
  * @mode: permission bits of directories it makes
  * Returns an O_PATH fd of the directory, or a negative errno.
  */

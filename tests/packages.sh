@@ -8,7 +8,7 @@ set -eu
 # What compiling, linking and the demo need.
 build='
         gcc libc6-dev linux-libc-dev make pkg-config
-        libarchive-dev libcap-dev libnftables-dev libnl-3-dev libnl-route-3-dev
+        libarchive-dev libcap-dev libnl-3-dev libnl-route-3-dev
         libseccomp-dev libssl-dev libyajl-dev
         libacl1-dev libbz2-dev liblz4-dev liblzma-dev libzstd-dev nettle-dev zlib1g-dev
         busybox-static
@@ -17,7 +17,7 @@ build='
 
 # What the tests, the linters and the benchmark need: tools, and the peers we are compared with.
 test='
-        bats jq libcmocka-dev
+        bats jq libcmocka-dev libnftables-dev
         clang-format clang-tidy cppcheck mandoc
         iperf3 iptables iputils-ping nftables socat strace time xz-utils zstd
         buildah containerd containernetworking-plugins crun docker.io podman runc skopeo umoci

@@ -136,7 +136,7 @@ static int set_process(struct bundle *bundle, struct error *err) {
 
 /* docker makes the working directory when the image has none. */
 static int make_working_directory(const struct bundle *bundle, struct error *err) {
-        _cleanup_fd_ int fd = path_make_dirs(bundle->root_fd, bundle->process->cwd, PATH_IN_ROOT, 0755, err);
+        _cleanup_fd_ int fd = path_make_dirs(bundle->root_fd, bundle->process->cwd, PATH_IN_ROOT_CREATE, 0755, err);
 
         return fd < 0 ? error_wrap(err, "working directory %s", bundle->process->cwd) : 0;
 }

@@ -246,7 +246,7 @@ static enum path_policy target_policy(const struct mount_plan_item *item) {
 
         if (!item->options.bind && (str_equal(type, "proc") || str_equal(type, "sysfs")))
                 return PATH_NO_SYMLINKS;
-        return is_dev(item->mount) ? PATH_NO_SYMLINKS : PATH_IN_ROOT;
+        return is_dev(item->mount) ? PATH_NO_SYMLINKS : PATH_IN_ROOT_CREATE;
 }
 
 static int open_target(const struct mount_plan_item *item, int rootfs_fd, struct error *err) {

@@ -79,6 +79,9 @@ static void directories_are_made_inside_the_root(void **state) {
         assert_true(through >= 0);
         assert_int_equal(faccessat(tree->fd, "root/dir/x", F_OK, 0), 0);
         assert_int_equal(path_make_dirs(root, "dirlink/y", PATH_NO_SYMLINKS, 0755, &err), -ELOOP);
+        assert_true(path_make_dirs(root, "dangling/x", PATH_IN_ROOT, 0755, &err) < 0);
+        assert_true(path_make_file(root, "absolute", PATH_IN_ROOT, 0644, &err) < 0);
+        assert_int_equal(faccessat(tree->fd, "root/new", F_OK, 0), -1);
         assert_true(path_make_dirs(root, "a/none/../../../x", PATH_IN_ROOT, 0755, &err) < 0);
 }
 
@@ -105,15 +108,15 @@ static void dangling_links_are_followed_inside_the_root(void **state) {
 
         assert_int_equal(symlinkat("../../../run/resolv.conf", tree->fd, "root/dir/resolv.conf"), 0);
         assert_int_equal(symlinkat("loop", tree->fd, "root/loop"), 0);
-        directory = path_make_dirs(root, "dangling/x", PATH_IN_ROOT, 0755, &err);
+        directory = path_make_dirs(root, "dangling/x", PATH_IN_ROOT_CREATE, 0755, &err);
         assert_true(directory >= 0);
         assert_int_equal(faccessat(tree->fd, "root/new/place/x", F_OK, 0), 0);
-        file = path_make_file(root, "/dirlink/resolv.conf", PATH_IN_ROOT, 0644, &err);
+        file = path_make_file(root, "/dirlink/resolv.conf", PATH_IN_ROOT_CREATE, 0644, &err);
         assert_true(file >= 0);
         assert_int_equal(faccessat(tree->fd, "root/run/resolv.conf", F_OK, 0), 0);
         assert_int_equal(faccessat(tree->fd, "new", F_OK, 0), -1);
         assert_int_equal(faccessat(tree->fd, "run", F_OK, 0), -1);
-        assert_int_equal(path_make_file(root, "loop", PATH_IN_ROOT, 0644, &err), -ELOOP);
+        assert_int_equal(path_make_file(root, "loop", PATH_IN_ROOT_CREATE, 0644, &err), -ELOOP);
         assert_int_equal(path_make_dirs(root, "dangling/y", PATH_NO_SYMLINKS, 0755, &err), -ELOOP);
 }
 
