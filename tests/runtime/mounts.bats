@@ -157,6 +157,16 @@ mount_options() {
         refute_exists /etc/inside
 }
 
+@test "a mount on a link to what does not exist yet makes it where the link points, in the rootfs" {
+        mkdir -p "$BUNDLE/rootfs/etc"
+        ln -s "../../..$BATS_TEST_TMPDIR/resolv.conf" "$BUNDLE/rootfs/etc/resolv.conf"
+        add_mount /etc/resolv.conf bind "$VOLUME/file" bind
+        set_args sh -c "cat /etc/resolv.conf $BATS_TEST_TMPDIR/resolv.conf"
+        run myrun run "$ID"
+        assert_output $'data\ndata'
+        refute_exists "$BATS_TEST_TMPDIR/resolv.conf"
+}
+
 @test "a mount whose path climbs out stays in the rootfs" {
         ln -s ../../../../../../.. rootfs/up
         add_mount "/up/$ID" bind "$VOLUME" bind
