@@ -39,6 +39,8 @@ static const struct option_row rows[] = {
         {0},
 };
 
+#define REST_SIZE 256
+
 /* Parses a command line given as one string of words. Returns what options_parse() does; *rest is what follows. */
 static int parse(const char *line, bool interspersed, struct run *run, char *rest, struct error *err) {
         static char words[256];
@@ -52,16 +54,21 @@ static int parse(const char *line, bool interspersed, struct run *run, char *res
         *run = (struct run){0};
         first = options_parse(rows, run, argc, argv, interspersed, err);
         rest[0] = '\0';
-        for (int i = first; first >= 0 && i < argc; i++) {
-                strcat(rest, i > first ? " " : "");
-                strcat(rest, argv[i]);
+        if (first >= 0) {
+                _cleanup_str_list_ struct str_list list = {0};
+                _cleanup_free_ char *joined = NULL;
+
+                for (int i = first; i < argc; i++)
+                        str_list_add(&list, argv[i]);
+                joined = str_list_join(&list, " ");
+                (void) snprintf(rest, REST_SIZE, "%s", joined);
         }
         return first;
 }
 
 static void reads_every_spelling(void **state) {
         struct run run;
-        char rest[256];
+        char rest[REST_SIZE];
 
         (void) state;
         assert_true(parse("run -dit --rm=false --name=web -p80:80 -p 81:81 -p=82:82 -m 1m --cpus 1.5 nginx -d x", false,
@@ -79,7 +86,7 @@ static void reads_every_spelling(void **state) {
 
 static void takes_long_names_after_one_dash(void **state) {
         struct run run;
-        char rest[256];
+        char rest[REST_SIZE];
 
         (void) state;
         assert_true(parse("run -ti -net br0 -name x -cpushare 512 -m 100m image", false, &run, rest, NULL) > 0);
@@ -92,7 +99,7 @@ static void takes_long_names_after_one_dash(void **state) {
 
 static void moves_positional_arguments_behind_options(void **state) {
         struct run run;
-        char rest[256];
+        char rest[REST_SIZE];
 
         (void) state;
         assert_true(parse("rm web --name x db -d", true, &run, rest, NULL) > 0);
@@ -117,7 +124,7 @@ static void refuses_what_it_does_not_know(void **state) {
                 {"run --cpus nan", "invalid argument \"nan\" for --cpus: expected a number"},
         };
         struct run run;
-        char rest[256];
+        char rest[REST_SIZE];
 
         (void) state;
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
