@@ -76,6 +76,7 @@ if [ ${#command[@]} -eq 0 ]; then
         fi
 fi
 
+mkdir -p "$BUILD/vm"
 "$here/make.sh" >"$BUILD/vm/make.log" 2>&1 || {
         cat "$BUILD/vm/make.log" >&2
         echo "tests/vm/make.sh: the virtual machine could not be made" >&2
