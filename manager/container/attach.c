@@ -140,7 +140,11 @@ static int take_packet(const struct session *session, int *exit_code, struct err
         char packet[MONITOR_PACKET_MAX];
         ssize_t size = recv(session->connection, packet, sizeof(packet), 0);
 
-        if (size < 0 && errno == EINTR)
+        /*
+         * A monitor that ends before it has read all we sent resets the connection. The
+         * kernel says so once, ahead of the packets that are still to be read (unix(7)).
+         */
+        if (size < 0 && (errno == EINTR || errno == ECONNRESET))
                 return 1;
         if (size <= 0)
                 return error_set(err, EIO, "the container's monitor ended unexpectedly");

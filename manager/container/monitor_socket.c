@@ -99,7 +99,7 @@ int monitor_wait_started(int connection, struct error *err) {
 
         do {
                 size = recv(connection, packet, sizeof(packet), 0);
-        } while (size < 0 && errno == EINTR);
+        } while (size < 0 && (errno == EINTR || errno == ECONNRESET)); /* a reset is told once, before what is left */
         if (size > 0 && packet[0] == PACKET_STARTED)
                 return 0;
         if (size == sizeof(packet) && packet[0] == PACKET_FAILED) {

@@ -212,6 +212,9 @@ idle"
 # CVE-2019-5736: a container that holds a handle on the runtime's file waits until nobody
 # executes it any more, and then writes to it.
 @test "a handle on the runtime's file, taken from the container's init, is never writable" {
+        case $BUILD in
+        */sanitize) skip "sanitizers need /proc/self/exe as it was, so this build executes no protected copy" ;;
+        esac
         cp "$MYRUN" "$BATS_TEST_TMPDIR/myrun"
         MYRUN=$BATS_TEST_TMPDIR/myrun
         before=$(sha256sum <"$MYRUN")
