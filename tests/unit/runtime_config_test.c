@@ -62,6 +62,7 @@ static void check_samples(const char *kind, bool good) {
 
         if (!dir) {
                 print_message("skipped: the specification's samples are not in %s (set SPECS)\n", path);
+                free(take_ptr(path)); /* skip() does not return */
                 skip();
                 return;
         }
