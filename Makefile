@@ -35,6 +35,10 @@ STATIC :=
 else
 CFLAGS_ALL += -D_FORTIFY_SOURCE=2
 STATIC := -static
+# myrun begins before libc does, where self_entry.c knows how.
+ifneq ($(filter x86_64-% aarch64-%,$(shell $(CC) -dumpmachine)),)
+RUNTIME_ENTRY := -Wl,-e,self_entry
+endif
 endif
 
 ifneq ($(V),1)
@@ -56,6 +60,7 @@ NETPLUG_OBJECTS := $(call objects,netplug)
 MANAGER_OBJECTS := $(call objects,manager)
 BASE := $(BUILD)/libspec.a $(BUILD)/libbase.a
 
+RUNTIME_ENTRY ?=
 RUNTIME_LIBS := -lseccomp -lcap -lyajl
 NETPLUG_LIBS := -lnl-route-3 -lnl-3 -lyajl
 MANAGER_LIBS := -larchive -lcrypto -lcap -lyajl
@@ -87,7 +92,7 @@ $(BUILD)/lib%.a:
 $(BIN)/myrun: $(RUNTIME_OBJECTS) $(BASE)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	$(Q)$(CC) $(LDFLAGS_ALL) $(STATIC) -o $@ $^ $(RUNTIME_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(STATIC) $(RUNTIME_ENTRY) -o $@ $^ $(RUNTIME_LIBS)
 
 $(BIN)/netplug: $(NETPLUG_OBJECTS) $(BASE)
 	@mkdir -p $(@D)
