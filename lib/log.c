@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "json.h"
 #include "str.h"
+#include "timestamp.h"
 
 static const char *const level_names[] = {
         [LOG_LEVEL_ERROR] = "error",
@@ -62,13 +63,9 @@ int log_level_parse(const char *text, enum log_level *out) {
 /* One line, one write(2): lines of several processes that share the file do not mix. */
 static void write_file(enum log_level level, const char *message) {
         _cleanup_json_writer_ struct json_writer writer = {0};
-        struct timespec now;
-        struct tm utc;
-        char time_text[64];
+        char time_text[TIMESTAMP_MAX];
 
-        (void) clock_gettime(CLOCK_REALTIME, &now);
-        (void) gmtime_r(&now.tv_sec, &utc);
-        (void) strftime(time_text, sizeof(time_text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+        (void) timestamp_format(timestamp_now(), false, time_text);
         if (destination.format == LOG_FORMAT_JSON) {
                 json_begin_object(&writer, NULL);
                 json_put_string(&writer, "level", level_names[level]);

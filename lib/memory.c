@@ -82,8 +82,9 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size) {
         if (!chunk || chunk->size - chunk->used < bytes) {
                 size_t chunk_size = bytes > ARENA_CHUNK_SIZE ? bytes : ARENA_CHUNK_SIZE;
 
-                chunk = xcalloc(1, sizeof(*chunk) + chunk_size);
-                chunk->size = chunk_size;
+                /* Not cleared as a whole: a page that is never used is then never touched. */
+                chunk = xrealloc(NULL, 1, sizeof(*chunk) + chunk_size);
+                *chunk = (struct arena_chunk){.size = chunk_size};
                 /* A chunk made for one large object is full at once: keep the current one in front. */
                 if (bytes > ARENA_CHUNK_SIZE && arena->chunks) {
                         chunk->next = arena->chunks->next;
@@ -96,7 +97,7 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size) {
 
         memory = (char *) chunk->data + chunk->used;
         chunk->used += bytes;
-        return memory;
+        return memset(memory, 0, bytes);
 }
 
 char *arena_strdup(struct arena *arena, const char *text) {

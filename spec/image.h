@@ -169,10 +169,3 @@ bool image_digest_is_hex(const char *text);
 
 /** GOARCH's name of this machine's architecture: "amd64". */
 const char *image_host_architecture(void);
-
-/** Seconds since 1970 of an RFC 3339 time, or -1 when it is none. Fractions are dropped. */
-int64_t image_time_parse(const char *text);
-/** Room for image_time_format(). */
-#define IMAGE_TIME_MAX 32
-/** Writes seconds since 1970 as RFC 3339 in UTC. */
-const char *image_time_format(int64_t seconds, char buffer[IMAGE_TIME_MAX]);

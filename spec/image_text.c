@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include "../lib/cleanup.h"
 #include "../lib/sha256.h"
@@ -77,35 +76,6 @@ const char *image_host_architecture(void) {
                                 return architectures[i].architecture;
         }
         return "unknown";
-}
-
-int64_t image_time_parse(const char *text) {
-        struct tm parts = {0};
-        int hours = 0;
-        int minutes = 0;
-        const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &parts) : NULL;
-        int64_t seconds;
-
-        if (!rest)
-                return -1;
-        if (*rest == '.')
-                rest += 1 + strspn(rest + 1, "0123456789");
-        seconds = timegm(&parts);
-        if (str_equal(rest, "Z") || str_equal(rest, "z"))
-                return seconds;
-        if ((*rest != '+' && *rest != '-') || sscanf(rest + 1, "%2d:%2d", &hours, &minutes) != 2)
-                return -1;
-        seconds += (*rest == '+' ? -1 : 1) * (hours * 3600 + minutes * 60);
-        return seconds;
-}
-
-const char *image_time_format(int64_t seconds, char buffer[IMAGE_TIME_MAX]) {
-        time_t when = (time_t) seconds;
-        struct tm parts;
-
-        if (!gmtime_r(&when, &parts) || strftime(buffer, IMAGE_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-                (void) snprintf(buffer, IMAGE_TIME_MAX, "1970-01-01T00:00:00Z");
-        return buffer;
 }
 
 const char *string_pairs_get(const struct string_pair *pairs, size_t count, const char *key) {

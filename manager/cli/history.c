@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../lib/timestamp.h"
 #include "../image/store.h"
 #include "cli.h"
 #include "columns.h"
@@ -34,6 +35,7 @@ static void add_row(struct str_list *cells, const struct image *image, size_t i,
                     const struct options *options) {
         const struct image_history *step = &image->config.history[i];
         const char *by = step->created_by ? step->created_by : "";
+        int64_t created;
         _cleanup_free_ char *line = xstrdup(by);
 
         for (char *c = line; *c; c++)
@@ -43,7 +45,7 @@ static void add_row(struct str_list *cells, const struct image *image, size_t i,
                 str_list_add(cells, "<missing>");
         else
                 str_list_printf(cells, options->no_trunc ? "sha256:%.64s" : "%.12s", image->id);
-        str_list_take(cells, human_age(image_time_parse(step->created)));
+        str_list_take(cells, human_age(timestamp_parse(step->created, &created) < 0 ? 0 : created / TIMESTAMP_SECOND));
         if (options->no_trunc || strlen(line) <= CREATED_BY_SHOWN)
                 str_list_add(cells, line);
         else

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../lib/timestamp.h"
 #include "../image/store.h"
 #include "cli.h"
 #include "columns.h"
@@ -116,7 +117,7 @@ static int check_filters(const struct str_list *given, struct error *err) {
 static void add_row(struct str_list *cells, const struct image *image, const char *reference,
                     const struct options *options) {
         const char *colon = reference ? strrchr(reference, ':') : NULL;
-        char created[IMAGE_TIME_MAX];
+        char created[TIMESTAMP_MAX];
 
         if (colon)
                 str_list_printf(cells, "%.*s", (int) (colon - reference), reference);
@@ -130,7 +131,7 @@ static void add_row(struct str_list *cells, const struct image *image, const cha
                 str_list_printf(cells, "%.12s", image->id);
         str_list_take(cells, human_age(image->created));
         str_list_take(cells, human_size(image->size));
-        str_list_add(cells, image_time_format(image->created, created));
+        str_list_add(cells, timestamp_format(image->created * TIMESTAMP_SECOND, false, created));
 }
 
 static void add_image(struct str_list *cells, const struct image *image, const struct options *options,

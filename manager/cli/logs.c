@@ -10,6 +10,7 @@
 
 #include "../../lib/cleanup.h"
 #include "../../lib/process.h"
+#include "../../lib/timestamp.h"
 #include "../container/logfile.h"
 #include "../container/record.h"
 #include "cli.h"
@@ -47,6 +48,13 @@ struct reader {
         struct str_buf line;
 };
 
+static int read_seconds(const char *text, int64_t *out) {
+        int r = str_to_i64(text, 0, INT64_MAX / TIMESTAMP_SECOND, out);
+
+        *out *= r < 0 ? 0 : TIMESTAMP_SECOND;
+        return r;
+}
+
 static int parse_time(const char *text, int64_t *out, struct error *err) {
         int64_t span;
 
@@ -54,10 +62,10 @@ static int parse_time(const char *text, int64_t *out, struct error *err) {
         if (!text)
                 return 0;
         if (strpbrk(text, "smh") && !strchr(text, 'T') && str_to_duration(text, &span) == 0) {
-                *out = container_now() - span;
+                *out = timestamp_now() - span;
                 return 0;
         }
-        if (log_time_parse(text, out) < 0)
+        if (timestamp_parse(text, out) < 0 && read_seconds(text, out) < 0)
                 return error_set(err, EINVAL,
                                  "invalid time %s: expected RFC 3339, seconds since 1970, or a span such as 10m", text);
         return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/timestamp.h"
 #include "../../spec/image.h"
 #include "../network/connect.h"
 #include "columns.h"
@@ -230,7 +231,7 @@ static void put_containers(struct json_writer *writer, const struct manager *man
 
 int inspect_network(struct cli *cli, const char *name, struct json_writer *writer, struct error *err) {
         _cleanup_(cleanup_network) struct network *network = NULL;
-        char created[IMAGE_TIME_MAX];
+        char created[TIMESTAMP_MAX];
         int r = network_find(&cli->manager, name, &network, err);
 
         if (r < 0)
@@ -238,7 +239,7 @@ int inspect_network(struct cli *cli, const char *name, struct json_writer *write
         json_begin_object(writer, NULL);
         json_put_string(writer, "Name", network->list.name);
         json_put_string(writer, "Id", network->id);
-        json_put_string(writer, "Created", image_time_format(network->created, created));
+        json_put_string(writer, "Created", timestamp_format(network->created * TIMESTAMP_SECOND, false, created));
         json_put_string(writer, "Scope", "local");
         json_put_string(writer, "Driver", network->driver);
         json_put_bool(writer, "EnableIPv6", false);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/timestamp.h"
 #include "../container/inspect.h"
 #include "../container/logfile.h"
 #include "../network/connect.h"
@@ -57,7 +58,7 @@ static const struct column columns[] = {
 
 /* "Up 2 minutes", "Exited (0) 3 seconds ago" */
 static char *status_text(const struct container_state *state) {
-        int64_t now = container_now();
+        int64_t now = timestamp_now();
         /* "3 minutes ago" without its end. */
         _cleanup_free_ char *since = human_age((state->started_at ? state->started_at : now) / SECOND);
         _cleanup_free_ char *ended = human_age((state->finished_at ? state->finished_at : now) / SECOND);
@@ -114,7 +115,7 @@ static char *mounts_text(const struct container *container) {
 
 static void add_row(const struct container *container, bool whole, struct str_list *cells) {
         _cleanup_free_ char *networks = str_list_join(&container->options.network, ",");
-        char when[LOG_TIME_SIZE];
+        char when[TIMESTAMP_MAX];
 
         str_list_printf(cells, "%.*s", whole ? CONTAINER_ID_SIZE : CONTAINER_ID_SHORT, container->id);
         str_list_add(cells, container->image);
@@ -124,7 +125,7 @@ static void add_row(const struct container *container, bool whole, struct str_li
         str_list_take(cells, container_ports_text(container));
         str_list_add(cells, container->name);
         str_list_add(cells, container_status_name(container->state.status));
-        str_list_add(cells, log_time_format(container->created, when));
+        str_list_add(cells, timestamp_format(container->created, true, when));
         str_list_take(cells, labels_text(container));
         str_list_add(cells, networks[0] ? networks : connect_mode(container));
         str_list_take(cells, mounts_text(container));

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/timestamp.h"
 #include "../../spec/image.h"
 #include "../container/record.h"
 #include "columns.h"
@@ -145,7 +146,7 @@ static int rm(const struct command *command, void *context, int argc, char **arg
 int inspect_volume(struct cli *cli, const char *name, struct json_writer *writer, struct error *err) {
         _cleanup_free_ char *path = NULL;
         struct stat status;
-        char created[IMAGE_TIME_MAX];
+        char created[TIMESTAMP_MAX];
         int r = volume_check(&cli->manager, name, err);
 
         if (r < 0)
@@ -154,7 +155,8 @@ int inspect_volume(struct cli *cli, const char *name, struct json_writer *writer
         if (stat(path, &status) < 0)
                 return error_errno(err, errno, "volume %s", name);
         json_begin_object(writer, NULL);
-        json_put_string(writer, "CreatedAt", image_time_format(status.st_ctim.tv_sec, created));
+        json_put_string(writer, "CreatedAt",
+                        timestamp_format(status.st_ctim.tv_sec * TIMESTAMP_SECOND, false, created));
         json_put_string(writer, "Driver", "local");
         json_put_string(writer, "Mountpoint", path);
         json_put_string(writer, "Name", name);

@@ -5,6 +5,7 @@
 
 #include "../../lib/cleanup.h"
 #include "../../lib/str.h"
+#include "../../lib/timestamp.h"
 #include "../network/connect.h"
 #include "logfile.h"
 #include "restart.h"
@@ -26,9 +27,9 @@ static void put_str_list(struct json_writer *writer, const char *key, const stru
 }
 
 static void put_time(struct json_writer *writer, const char *key, int64_t time) {
-        char text[LOG_TIME_SIZE];
+        char text[TIMESTAMP_MAX];
 
-        json_put_string(writer, key, time ? log_time_format(time, text) : "0001-01-01T00:00:00Z");
+        json_put_string(writer, key, time ? timestamp_format(time, true, text) : "0001-01-01T00:00:00Z");
 }
 
 static void put_state(struct json_writer *writer, const struct container_state *state) {

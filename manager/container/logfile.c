@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/timestamp.h"
 
 #define LINE_MAX_SIZE ((size_t) 16 * 1024)
-#define NS ((int64_t) 1000 * 1000 * 1000)
 
 static const char *const stream_names[] = {[LOG_STDOUT] = "stdout", [LOG_STDERR] = "stderr"};
 
@@ -30,35 +30,6 @@ int logfile_open(const char *path, struct logfile **out, struct error *err) {
         log = xcalloc(1, sizeof(*log));
         log->fd = fd;
         *out = log;
-        return 0;
-}
-
-const char *log_time_format(int64_t when, char buffer[LOG_TIME_SIZE]) {
-        time_t seconds = (time_t) (when / NS);
-        char date[24];
-        struct tm parts;
-
-        (void) gmtime_r(&seconds, &parts);
-        (void) strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts);
-        (void) snprintf(buffer, LOG_TIME_SIZE, "%s.%09lldZ", date, (long long) (when % NS));
-        return buffer;
-}
-
-int log_time_parse(const char *text, int64_t *out) {
-        struct tm parts = {0};
-        const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
-        int64_t nanoseconds = 0, unit = NS, seconds;
-
-        if (!rest) {
-                if (str_to_i64(text, 0, INT64_MAX / NS, &seconds) < 0)
-                        return -EINVAL;
-                *out = seconds * NS;
-                return 0;
-        }
-        if (*rest == '.')
-                for (rest++; *rest >= '0' && *rest <= '9'; rest++)
-                        nanoseconds += (*rest - '0') * (unit /= 10);
-        *out = (int64_t) timegm(&parts) * NS + nanoseconds;
         return 0;
 }
 
@@ -121,13 +92,6 @@ static void add_line(struct logfile *log, enum log_stream stream, const char *te
         str_buf_printf(&log->out, "\",\"stream\":\"%s\",\"time\":\"%s\"}\n", stream_names[stream], when);
 }
 
-static const char *now(char buffer[LOG_TIME_SIZE]) {
-        struct timespec time;
-
-        (void) clock_gettime(CLOCK_REALTIME, &time);
-        return log_time_format((int64_t) time.tv_sec * NS + time.tv_nsec, buffer);
-}
-
 static void flush(struct logfile *log) {
         /* A full disk loses log lines, never the container. */
         if (log->out.size > 0)
@@ -137,9 +101,9 @@ static void flush(struct logfile *log) {
 
 void logfile_add(struct logfile *log, enum log_stream stream, const char *data, size_t size) {
         struct str_buf *waiting = &log->waiting[stream];
-        char when[LOG_TIME_SIZE];
+        char when[TIMESTAMP_MAX];
 
-        (void) now(when);
+        (void) timestamp_format(timestamp_now(), true, when);
         while (size > 0) {
                 const char *newline = memchr(data, '\n', size);
                 size_t take = newline ? (size_t) (newline - data) + 1 : size;
@@ -162,11 +126,11 @@ void logfile_add(struct logfile *log, enum log_stream stream, const char *data, 
 }
 
 void logfile_close(struct logfile *log) {
-        char when[LOG_TIME_SIZE];
+        char when[TIMESTAMP_MAX];
 
         if (!log)
                 return;
-        (void) now(when);
+        (void) timestamp_format(timestamp_now(), true, when);
         for (int i = 0; i < LOG_STREAM_COUNT; i++) {
                 if (log->waiting[i].size > 0)
                         add_line(log, (enum log_stream) i, log->waiting[i].data, log->waiting[i].size, when);
@@ -255,5 +219,5 @@ int logfile_parse(const char *line, size_t size, struct str_buf *buffer, struct 
                 .size = text_size,
                 .time_text = buffer->data + time_at,
         };
-        return log_time_parse(out->time_text, &out->time);
+        return timestamp_parse(out->time_text, &out->time);
 }

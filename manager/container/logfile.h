@@ -40,10 +40,3 @@ struct log_line {
  * Returns 0, or -EINVAL for a damaged line.
  */
 int logfile_parse(const char *line, size_t size, struct str_buf *buffer, struct log_line *out);
-
-/** Room for log_time_format(). */
-#define LOG_TIME_SIZE 40
-/** Nanoseconds since 1970 as RFC 3339 with nine digits, in UTC. */
-const char *log_time_format(int64_t time, char buffer[LOG_TIME_SIZE]);
-/** Reads RFC 3339 with any number of digits, or seconds since 1970. Returns 0 or -EINVAL. */
-int log_time_parse(const char *text, int64_t *out);

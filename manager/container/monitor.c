@@ -21,6 +21,7 @@
 #include "../../lib/log.h"
 #include "../../lib/path.h"
 #include "../../lib/process.h"
+#include "../../lib/timestamp.h"
 #include "../network/connect.h"
 #include "../volume/populate.h"
 #include "bundle.h"
@@ -281,7 +282,7 @@ static int start(struct monitor *monitor, struct error *err) {
         if (r < 0)
                 return r;
         state->status = STATUS_RUNNING;
-        state->started_at = container_now();
+        state->started_at = timestamp_now();
         state->exit_code = 0;
         state->oom_killed = false;
         state->error = NULL;
@@ -304,7 +305,7 @@ static void record_end(struct monitor *monitor, int exit_code) {
 
         state->pid = 0;
         state->exit_code = exit_code;
-        state->finished_at = container_now();
+        state->finished_at = timestamp_now();
         state->oom_killed = oom_happened(monitor->oom_file);
         free(monitor->oom_file);
         monitor->oom_file = NULL;

@@ -15,6 +15,7 @@
 #include "../../lib/file.h"
 #include "../../lib/path.h"
 #include "../../lib/process.h"
+#include "../../lib/timestamp.h"
 #include "record_json.h"
 
 #define LOCK_WAIT_STEP_NS (5 * 1000 * 1000)
@@ -27,13 +28,6 @@ static const char *const status_names[] = {
 
 const char *container_status_name(enum container_status status) {
         return status_names[status];
-}
-
-int64_t container_now(void) {
-        struct timespec now;
-
-        (void) clock_gettime(CLOCK_REALTIME, &now);
-        return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static void set_directories(const struct manager *manager, struct container *container) {
@@ -52,7 +46,7 @@ struct container *container_new(const struct manager *manager) {
                 abort();
         for (size_t i = 0; i < sizeof(bytes); i++)
                 (void) snprintf(container->id + 2 * i, 3, "%02x", bytes[i]);
-        container->created = container_now();
+        container->created = timestamp_now();
         set_directories(manager, container);
         return container;
 }

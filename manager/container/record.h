@@ -126,6 +126,3 @@ int container_remove_files(const struct manager *manager, struct container *cont
 #define CONTAINER_MARK_PAUSED "paused"
 void container_mark(const struct container *container, const char *mark, bool set);
 bool container_is_marked(const struct container *container, const char *mark);
-
-/** Nanoseconds since 1970. */
-int64_t container_now(void);

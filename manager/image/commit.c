@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/timestamp.h"
 #include "layer_tar.h"
 #include "store_internal.h"
 #include "stream.h"
@@ -70,13 +71,13 @@ static void extend_config(struct arena *arena, struct image_config *config, cons
                           const char *diff_id) {
         const char **diff_ids = arena_alloc(arena, config->diff_id_count + 2, sizeof(*diff_ids));
         struct image_history *history = arena_alloc(arena, config->history_count + 1, sizeof(*history));
-        char created[IMAGE_TIME_MAX];
+        char created[TIMESTAMP_MAX];
 
         for (size_t i = 0; i < config->diff_id_count; i++)
                 diff_ids[i] = config->diff_ids[i];
         diff_ids[config->diff_id_count++] = diff_id;
         config->diff_ids = diff_ids;
-        config->created = arena_strdup(arena, image_time_format(time(NULL), created));
+        config->created = arena_strdup(arena, timestamp_format(timestamp_now(), false, created));
         if (config->history_count > 0)
                 memcpy(history, config->history, config->history_count * sizeof(*history));
         history[config->history_count++] = (struct image_history){

@@ -11,6 +11,7 @@
 #include "../../lib/cleanup.h"
 #include "../../lib/file.h"
 #include "../../lib/log.h"
+#include "../../lib/timestamp.h"
 #include "store_internal.h"
 
 DEFINE_CLEANUP(cleanup_image, struct image *, image_free);
@@ -153,8 +154,8 @@ static int open_image(struct store *store, const struct store_entry *entries, si
         image->diff_ids = image->config.diff_ids;
         for (size_t i = 0; i < image->config.diff_id_count; i++)
                 image->size += layer_size(store, image->diff_ids[i]);
-        created = image_time_parse(image->config.created);
-        image->created = created < 0 ? 0 : created;
+        if (timestamp_parse(image->config.created, &created) == 0 && created > 0)
+                image->created = created / TIMESTAMP_SECOND;
         *out = take_ptr(image);
         return 0;
 }

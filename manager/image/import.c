@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/timestamp.h"
 #include "store_internal.h"
 #include "stream.h"
 
@@ -39,8 +40,8 @@ int image_import(struct store *store, int fd, const char *reference, const char 
         _cleanup_free_ char *normal = NULL;
         struct layer_stream_result result;
         const char *diff_ids[] = {result.diff_id, NULL};
-        char created[IMAGE_TIME_MAX];
-        struct image_history history = {.comment = message, .created = image_time_format(time(NULL), created)};
+        char created[TIMESTAMP_MAX];
+        struct image_history history = {.comment = message, .created = timestamp_format(timestamp_now(), false, created)};
         struct image_config config = {
                 .created = created,
                 .architecture = image_host_architecture(),

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
@@ -18,6 +17,7 @@
 #include "../../lib/path.h"
 #include "../../lib/process.h"
 #include "../../lib/str.h"
+#include "../../lib/timestamp.h"
 #include "../linux/hooks.h"
 #include "../linux/idmap.h"
 #include "../linux/procfs.h"
@@ -38,6 +38,7 @@ struct creation {
         int pidfd;
         int terminal;
         sigset_t signal_mask;
+        char created[TIMESTAMP_MAX];
 };
 
 int pid_file_write(const char *path, pid_t pid, struct error *err) {
@@ -49,17 +50,6 @@ int pid_file_write(const char *path, pid_t pid, struct error *err) {
         (void) snprintf(text, sizeof(text), "%d", pid);
         r = file_write_atomic(AT_FDCWD, path, text, strlen(text), 0644, err);
         return r < 0 ? error_wrap(err, "--pid-file") : 0;
-}
-
-static const char *now(struct arena *arena) {
-        struct timespec time;
-        struct tm parts;
-
-        (void) clock_gettime(CLOCK_REALTIME, &time);
-        (void) gmtime_r(&time.tv_sec, &parts);
-        /* Not strftime(3): it reads the time zone's file even for UTC. */
-        return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", parts.tm_year + 1900, parts.tm_mon + 1,
-                            parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, time.tv_nsec);
 }
 
 static int check_terminal(const struct creation *creation, struct error *err) {
@@ -109,7 +99,7 @@ static int make_state(struct creation *creation, struct error *err) {
                 .id = creation->options->id,
                 .bundle = bundle->path,
                 .rootfs = bundle->rootfs,
-                .created = now(bundle->arena),
+                .created = timestamp_format(timestamp_now(), true, creation->created),
                 .owner = geteuid(),
                 .systemd_cgroup = creation->options->systemd_cgroup,
                 .cgroups_path = bundle->config.linux_.cgroups_path,

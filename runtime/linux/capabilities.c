@@ -136,7 +136,8 @@ int capabilities_drop_bounding(const struct capability_sets *sets, struct error 
  * caller had set passes (CVE-2022-29162 was the like with inheritable).
  */
 static int apply_ambient(uint64_t ambient, struct error *err) {
-        if (cap_reset_ambient() < 0) {
+        /* Not cap_reset_ambient(3), which asks for each capability first. */
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) {
                 /* Kernels before 4.3 have no ambient set. */
                 if (errno == EINVAL && ambient == 0)
                         return 0;

@@ -157,18 +157,6 @@ static void damaged_log_lines_are_refused(void **state) {
                 assert_int_equal(logfile_parse(cases[i], strlen(cases[i]), &buffer, &line), -EINVAL);
 }
 
-static void times(void **state) {
-        char text[LOG_TIME_SIZE];
-        int64_t time;
-
-        (void) state;
-        assert_int_equal(log_time_parse("2024-01-02T03:04:05.000000007Z", &time), 0);
-        assert_string_equal(log_time_format(time, text), "2024-01-02T03:04:05.000000007Z");
-        assert_int_equal(log_time_parse("100", &time), 0);
-        assert_int_equal(time, INT64_C(100000000000));
-        assert_int_equal(log_time_parse("yesterday", &time), -EINVAL);
-}
-
 static void users_are_those_of_the_container(void **state) {
         char directory[] = "/tmp/user-test-XXXXXX";
         _cleanup_arena_ struct arena *arena = arena_new();
@@ -210,7 +198,6 @@ int main(void) {
                 cmocka_unit_test(a_log_keeps_every_byte_of_text),
                 cmocka_unit_test(a_log_replaces_what_is_no_text),
                 cmocka_unit_test(damaged_log_lines_are_refused),
-                cmocka_unit_test(times),
                 cmocka_unit_test(users_are_those_of_the_container),
         };
 

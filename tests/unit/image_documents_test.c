@@ -100,26 +100,12 @@ static void media_types_of_oci_and_docker_are_known(void **state) {
         assert_int_equal(image_media_kind(NULL), IMAGE_KIND_UNKNOWN);
 }
 
-static void times_are_read_in_every_zone(void **state) {
-        char buffer[IMAGE_TIME_MAX];
-
-        (void) state;
-        assert_int_equal(image_time_parse("1970-01-01T00:00:10Z"), 10);
-        assert_int_equal(image_time_parse("1970-01-01T00:00:10.999999999Z"), 10);
-        assert_int_equal(image_time_parse("1970-01-01T02:00:00+02:00"), 0);
-        assert_int_equal(image_time_parse("1969-12-31T19:00:00-05:00"), 0);
-        assert_int_equal(image_time_parse("yesterday"), -1);
-        assert_int_equal(image_time_parse(NULL), -1);
-        assert_string_equal(image_time_format(1000000000, buffer), "2001-09-09T01:46:40Z");
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_config_is_written_as_it_was_read),
                 cmocka_unit_test(null_members_mean_absent),
                 cmocka_unit_test(bad_documents_name_the_field),
                 cmocka_unit_test(media_types_of_oci_and_docker_are_known),
-                cmocka_unit_test(times_are_read_in_every_zone),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
