@@ -181,6 +181,56 @@ int str_to_i64(const char *text, int64_t min, int64_t max, int64_t *out) {
         return 0;
 }
 
+static const char *skip_spaces(const char *text) {
+        return text + strspn(text, " ");
+}
+
+/* A number of a list, with *text moved behind it. */
+static int list_number(const char **text, size_t count, size_t *out) {
+        size_t length = strspn(*text, "0123456789");
+        size_t value = 0;
+
+        if (length == 0)
+                return -EINVAL;
+        for (size_t i = 0; i < length; i++) {
+                value = value * 10 + (size_t) ((*text)[i] - '0');
+                if (value >= count)
+                        return -ERANGE;
+        }
+        *text = skip_spaces(*text + length);
+        *out = value;
+        return 0;
+}
+
+int str_to_bits(const char *text, size_t count, unsigned long *bits) {
+        if (bits)
+                memset(bits, 0, STR_BITS_WORDS(count) * sizeof(*bits));
+        text = skip_spaces(text);
+        while (*text) {
+                size_t first;
+                size_t last;
+                int r = list_number(&text, count, &first);
+
+                last = first;
+                if (r == 0 && *text == '-') {
+                        text = skip_spaces(text + 1);
+                        r = list_number(&text, count, &last);
+                }
+                if (r < 0)
+                        return r;
+                if (last < first || (*text && *text != ','))
+                        return -EINVAL;
+                for (size_t i = first; bits && i <= last; i++)
+                        bits[i / STR_BITS_WORD] |= 1UL << i % STR_BITS_WORD;
+                if (*text == ',') {
+                        text = skip_spaces(text + 1);
+                        if (!*text)
+                                return -EINVAL;
+                }
+        }
+        return 0;
+}
+
 /* A decimal with an optional fraction; *end is set behind it. Spaces, signs, exponents and hex are no part of it. */
 static int parse_decimal(const char *text, const char **end, long double *out) {
         long double value = 0;

@@ -67,6 +67,18 @@ int str_to_u64(const char *text, uint64_t max, uint64_t *out);
 /** As above in the given base (0: C prefixes, 8: file modes). */
 int str_to_u64_base(const char *text, int base, uint64_t max, uint64_t *out);
 
+/**
+ * Numbers and ranges as the kernel lists processors and memory nodes: "0-3,7"; spaces are passed over.
+ * @count: how many bits there are; a number that is not below it gives -ERANGE
+ * @bits: their bits are set here, all others cleared; NULL to check the text alone
+ * Returns 0 or a negative errno (-EINVAL: not such a list).
+ */
+int str_to_bits(const char *text, size_t count, unsigned long *bits);
+
+#define STR_BITS_WORD (8 * sizeof(unsigned long))
+/** How many words str_to_bits() needs for `count` bits. */
+#define STR_BITS_WORDS(count) (((count) + STR_BITS_WORD - 1) / STR_BITS_WORD)
+
 /** A size as docker writes it: "512", "100m", "1.5g", "64kb", "1GiB" (powers of 1024), in bytes. */
 int str_to_bytes(const char *text, int64_t *out);
 

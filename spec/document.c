@@ -250,21 +250,6 @@ static void u32s_write(struct json_writer *writer, const struct document_field *
         json_end_array(writer);
 }
 
-static int json_member_parse(struct arena *arena, const struct document_field *field, const struct json *value,
-                             char *item, struct error *err) {
-        int r = json_expect(value, JSON_OBJECT, err);
-
-        (void) arena;
-        if (r < 0)
-                return r;
-        MEMBER(item, field, const struct json *) = value;
-        return 0;
-}
-
-static void json_member_write(struct json_writer *writer, const struct document_field *field, const char *item) {
-        json_put_value(writer, field->name, CONST_MEMBER(item, field, struct json *const));
-}
-
 static int group_parse(struct arena *arena, const struct document_field *field, const struct json *value, char *item,
                        struct error *err) {
         return document_parse(arena, value, field->type, item + field->offset, err);
@@ -412,7 +397,6 @@ static const struct kind_handler kind_handlers[] = {
         [DOCUMENT_OPT_I64] = {opt_i64_parse, opt_i64_present, opt_i64_write},
         [DOCUMENT_OPT_U64] = {opt_u64_parse, opt_u64_present, opt_u64_write},
         [DOCUMENT_U32S] = {u32s_parse, list_present, u32s_write},
-        [DOCUMENT_JSON] = {json_member_parse, string_present, json_member_write},
         [DOCUMENT_GROUP] = {group_parse, group_present, group_write},
         [DOCUMENT_POINTER] = {pointer_parse, string_present, pointer_write},
         [DOCUMENT_LIST] = {children_parse, list_present, list_write},

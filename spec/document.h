@@ -29,7 +29,6 @@ enum document_kind {
         DOCUMENT_OPT_I64,  /* struct opt_i64 */
         DOCUMENT_OPT_U64,  /* struct opt_u64, at most `max` */
         DOCUMENT_U32S,     /* const uint32_t *, and a size_t at `count` */
-        DOCUMENT_JSON,     /* const struct json *: an object as it stands */
         DOCUMENT_GROUP,    /* an object whose members are kept in the structure at `offset` itself */
         DOCUMENT_POINTER,  /* an object kept as a pointer to its structure; NULL when absent */
         DOCUMENT_LIST,     /* an array of objects: a pointer, and a size_t at `count` */

@@ -158,6 +158,14 @@ enum runtime_namespace_type {
         NAMESPACE_TYPE_COUNT,
 };
 
+/* Lists of numbers ("0-3,7") name processors and memory nodes below these. */
+#define RUNTIME_CPUS_MAX 8192
+#define RUNTIME_NODES_MAX 1024
+
+/** The memory policy's modes and flags that config.json may name, NULL-terminated. */
+extern const char *const runtime_memory_policy_modes[];
+extern const char *const runtime_memory_policy_flags[];
+
 /** The name of a namespace type in config.json: "network". */
 const char *runtime_namespace_type_name(enum runtime_namespace_type type);
 
@@ -304,6 +312,20 @@ struct runtime_net_device {
         const char *name; /* inside the container; NULL: the same */
 };
 
+struct runtime_memory_policy {
+        const char *mode;  /* "MPOL_BIND"; NULL: an empty section, which asks for nothing */
+        const char *nodes; /* "0-3,7"; NULL: absent */
+        const char *const *flags;
+};
+
+struct runtime_intel_rdt {
+        const char *clos_id; /* a directory of resctrl, or "/" for its root; NULL: the container's id */
+        const char *const *schemata;
+        const char *l3_cache_schema;
+        const char *mem_bw_schema;
+        bool enable_monitoring;
+};
+
 struct runtime_linux {
         struct runtime_namespace namespaces[NAMESPACE_TYPE_COUNT];
         struct runtime_id_mappings uid_mappings;
@@ -322,9 +344,9 @@ struct runtime_linux {
         const char *const *masked_paths;   /* never NULL after parsing */
         const char *const *readonly_paths; /* never NULL after parsing */
         const char *mount_label;
-        const struct json *intel_rdt;     /* the section as it stands, for the errors that name it */
-        const struct json *memory_policy; /* likewise */
-        const char *personality_domain;   /* "LINUX", "LINUX32"; NULL: absent */
+        const struct runtime_intel_rdt *intel_rdt;         /* NULL: absent */
+        const struct runtime_memory_policy *memory_policy; /* NULL: absent */
+        const char *personality_domain;                    /* "LINUX", "LINUX32"; NULL: absent */
         const char *const *personality_flags;
 };
 

@@ -207,6 +207,79 @@ static const struct document_field personality_fields[] = {
 static const struct document_type personality_type = {DOCUMENT_ROWS(personality_fields), sizeof(struct runtime_linux),
                                                       NULL};
 
+const char *const runtime_memory_policy_modes[] = {
+        "MPOL_DEFAULT",   "MPOL_BIND",           "MPOL_INTERLEAVE", "MPOL_WEIGHTED_INTERLEAVE",
+        "MPOL_PREFERRED", "MPOL_PREFERRED_MANY", "MPOL_LOCAL",      NULL};
+
+const char *const runtime_memory_policy_flags[] = {"MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES",
+                                                   "MPOL_F_STATIC_NODES", NULL};
+
+#define POLICY_ROW(member) DOCUMENT_MEMBER(struct runtime_memory_policy, member)
+
+static const struct document_field memory_policy_fields[] = {
+        {"mode", DOCUMENT_STRING, 0, POLICY_ROW(mode)},
+        {"nodes", DOCUMENT_STRING, 0, POLICY_ROW(nodes)},
+        {"flags", DOCUMENT_STRINGS, 0, POLICY_ROW(flags)},
+};
+
+static bool is_listed(const char *name, const char *const *names) {
+        for (; *names; names++)
+                if (str_equal(*names, name))
+                        return true;
+        return false;
+}
+
+static int memory_policy_finish(struct arena *arena, const struct json *object, void *item, struct error *err) {
+        const struct runtime_memory_policy *policy = item;
+
+        (void) arena;
+        if (!policy->mode && !policy->nodes && !policy->flags)
+                return 0;
+        if (!policy->mode || !is_listed(policy->mode, runtime_memory_policy_modes))
+                return json_error(object, err, EINVAL, "invalid memory policy mode \"%s\"",
+                                  policy->mode ? policy->mode : "");
+        for (const char *const *flag = policy->flags; flag && *flag; flag++)
+                if (!is_listed(*flag, runtime_memory_policy_flags))
+                        return json_error(json_get(object, "flags"), err, EINVAL, "invalid memory policy flag \"%s\"",
+                                          *flag);
+        if (policy->nodes && str_to_bits(policy->nodes, RUNTIME_NODES_MAX, NULL) < 0)
+                return json_error(
+                        json_get(object, "nodes"), err, EINVAL,
+                        "invalid memory policy nodes: \"%s\" is not a list such as \"0-3,7\" of nodes below %d",
+                        policy->nodes, RUNTIME_NODES_MAX);
+        return 0;
+}
+
+static const struct document_type memory_policy_type = {DOCUMENT_ROWS(memory_policy_fields),
+                                                        sizeof(struct runtime_memory_policy), memory_policy_finish};
+
+#define RDT_ROW(member) DOCUMENT_MEMBER(struct runtime_intel_rdt, member)
+
+static const struct document_field intel_rdt_fields[] = {
+        {"closID", DOCUMENT_STRING, 0, RDT_ROW(clos_id)},
+        {"schemata", DOCUMENT_STRINGS, 0, RDT_ROW(schemata)},
+        {"l3CacheSchema", DOCUMENT_STRING, 0, RDT_ROW(l3_cache_schema)},
+        {"memBwSchema", DOCUMENT_STRING, 0, RDT_ROW(mem_bw_schema)},
+        {"enableMonitoring", DOCUMENT_BOOL, 0, RDT_ROW(enable_monitoring)},
+};
+
+static int intel_rdt_finish(struct arena *arena, const struct json *object, void *item, struct error *err) {
+        const struct runtime_intel_rdt *rdt = item;
+        const char *id = rdt->clos_id;
+
+        (void) arena;
+        /* It becomes a directory of resctrl. */
+        if (id && !str_equal(id, "/") && (strpbrk(id, "/\n") || str_equal(id, ".") || str_equal(id, "..")))
+                return json_error(json_get(object, "closID"), err, EINVAL, "\"%s\" is not the name of a group", id);
+        if (rdt->mem_bw_schema && (!str_starts_with(rdt->mem_bw_schema, "MB:") || strchr(rdt->mem_bw_schema, '\n')))
+                return json_error(json_get(object, "memBwSchema"), err, EINVAL,
+                                  "must be one line that begins with \"MB:\"");
+        return 0;
+}
+
+static const struct document_type intel_rdt_type = {DOCUMENT_ROWS(intel_rdt_fields), sizeof(struct runtime_intel_rdt),
+                                                    intel_rdt_finish};
+
 /* The specification has the first four; the recursive forms are what callers of runc pass too. */
 static const char *const propagations[] = {"private", "shared", "slave",       "unbindable", "rprivate",
                                            "rshared", "rslave", "runbindable", NULL};
@@ -230,8 +303,8 @@ static const struct document_field linux_fields[] = {
         {"maskedPaths", DOCUMENT_STRINGS, DOCUMENT_ABSOLUTE, ROW(masked_paths)},
         {"readonlyPaths", DOCUMENT_STRINGS, DOCUMENT_ABSOLUTE, ROW(readonly_paths)},
         {"mountLabel", DOCUMENT_STRING, 0, ROW(mount_label)},
-        {"intelRdt", DOCUMENT_JSON, 0, ROW(intel_rdt)},
-        {"memoryPolicy", DOCUMENT_JSON, 0, ROW(memory_policy)},
+        {"intelRdt", DOCUMENT_POINTER, 0, ROW(intel_rdt), .type = &intel_rdt_type},
+        {"memoryPolicy", DOCUMENT_POINTER, 0, ROW(memory_policy), .type = &memory_policy_type},
         {"personality", DOCUMENT_GROUP, 0, .offset = 0, .type = &personality_type},
 };
 

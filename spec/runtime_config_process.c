@@ -142,7 +142,7 @@ static int affinity_finish(struct arena *arena, const struct json *object, void 
 
         (void) arena;
         for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-                if (lists[i] && lists[i][strspn(lists[i], "0123456789, -")] != '\0')
+                if (lists[i] && str_to_bits(lists[i], RUNTIME_CPUS_MAX, NULL) < 0)
                         return json_error(json_get(object, affinity_fields[i].name), err, EINVAL,
                                           "\"%s\" is not a list of processors such as \"0-3,7\"", lists[i]);
         return 0;

@@ -6,7 +6,9 @@
 
 #include "../../lib/cleanup.h"
 #include "../../lib/file.h"
+#include "../linux/intel_rdt.h"
 
+#define LOCK_TIMEOUT_MS 10000
 #define RESOURCES_MAX ((size_t) 1024 * 1024)
 
 struct options {
@@ -48,8 +50,10 @@ const struct option_row update_options_table[] = {
         {"memory-reservation", 0, NULL, OPTION_STRING, AT(memory_reservation), "BYTES", "soft limit"},
         {"memory-swap", 0, NULL, OPTION_STRING, AT(memory_swap), "BYTES", "memory and swap together; -1: no limit"},
         {"pids-limit", 0, NULL, OPTION_STRING, AT(pids_limit), "N", "processes; -1: no limit"},
-        {"l3-cache-schema", 0, NULL, OPTION_STRING, AT(l3_cache_schema), "SCHEMA", "not supported in this build"},
-        {"mem-bw-schema", 0, NULL, OPTION_STRING, AT(mem_bw_schema), "SCHEMA", "not supported in this build"},
+        {"l3-cache-schema", 0, NULL, OPTION_STRING, AT(l3_cache_schema), "SCHEMA",
+         "what of the L3 caches to use, as linux.intelRdt.l3CacheSchema"},
+        {"mem-bw-schema", 0, NULL, OPTION_STRING, AT(mem_bw_schema), "SCHEMA",
+         "memory bandwidth, as linux.intelRdt.memBwSchema"},
         {0},
 };
 
@@ -98,8 +102,6 @@ static int read_u64(const char *option, const char *text, struct opt_u64 *out, s
 static int read_options(const struct options *options, struct runtime_resources *out, struct error *err) {
         int r;
 
-        if (options->l3_cache_schema || options->mem_bw_schema)
-                return error_set(err, ENOTSUP, "linux.intelRdt: not supported in this build");
         if ((r = read_i64("cpu-quota", options->cpu_quota, false, &out->cpu.quota, err)) < 0 ||
             (r = read_u64("cpu-burst", options->cpu_burst, &out->cpu.burst, err)) < 0 ||
             (r = read_u64("cpu-share", options->cpu_shares, &out->cpu.shares, err)) < 0 ||
@@ -122,6 +124,40 @@ static int read_options(const struct options *options, struct runtime_resources 
         return 0;
 }
 
+/* A container that was made without a group gets one now, and its processes move there. */
+static int make_rdt_group(int root_fd, struct container *container, const struct runtime_intel_rdt *rdt,
+                          struct error *err) {
+        _cleanup_free_ pid_t *pids = NULL;
+        struct state *state = &container->state;
+        size_t count = 0;
+        int r;
+
+        state->rdt_group = intel_rdt_group(rdt, state->id);
+        state->rdt_made = true;
+        if ((r = state_lock(container->dir_fd, LOCK_TIMEOUT_MS, err)) < 0 ||
+            (r = state_write(container->dir_fd, state, NULL, NULL, err)) < 0 ||
+            (r = intel_rdt_create(root_fd, rdt, state->id, err)) < 0 ||
+            (r = cgroup_pids(container->cgroup, &pids, &count, err)) < 0)
+                return r;
+        for (size_t i = 0; r == 0 && i < count; i++)
+                r = intel_rdt_attach(root_fd, state->rdt_group, state->id, pids[i], err);
+        return r;
+}
+
+static int update_rdt(struct container *container, const struct options *options, struct error *err) {
+        const struct runtime_intel_rdt rdt = {.l3_cache_schema = options->l3_cache_schema,
+                                              .mem_bw_schema = options->mem_bw_schema};
+        _cleanup_fd_ int fd = -1;
+
+        if (str_empty(options->l3_cache_schema) && str_empty(options->mem_bw_schema))
+                return 0;
+        fd = intel_rdt_open(err);
+        if (fd < 0)
+                return fd;
+        return container->state.rdt_group ? intel_rdt_update(fd, &rdt, container->state.rdt_group, err)
+                                          : make_rdt_group(fd, container, &rdt, err);
+}
+
 static int update(const struct runtime *runtime, const struct options *options, const char *id, struct error *err) {
         _cleanup_container_ struct container container = CONTAINER_INIT;
         struct runtime_resources resources = {0};
@@ -135,7 +171,9 @@ static int update(const struct runtime *runtime, const struct options *options, 
                 return error_set(err, ENOTSUP, "the container has no cgroup to limit");
         r = options->resources ? read_resources(container.arena, options->resources, &resources, err)
                                : read_options(options, &resources, err);
-        return r < 0 ? r : cgroup_update(container.cgroup, &resources, err);
+        if (r < 0 || (!options->resources && (r = update_rdt(&container, options, err)) < 0))
+                return r;
+        return cgroup_update(container.cgroup, &resources, err);
 }
 
 int cmd_update(const struct command *command, void *context, int argc, char **argv) {

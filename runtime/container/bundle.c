@@ -10,6 +10,7 @@
 #include "../../lib/json.h"
 #include "../../lib/path.h"
 #include "../../lib/str.h"
+#include "../linux/labels.h"
 #include "../linux/rlimits.h"
 #include "../linux/sysctl.h"
 #include "state.h"
@@ -25,17 +26,14 @@ static int unsupported(const char *property, struct error *err) {
 }
 
 int bundle_check_process(const struct runtime_process *process, struct error *err) {
+        int r;
+
         if (!process->args || !process->args[0])
                 return error_set(err, EINVAL, "process.args: required, but missing");
         if (!process->cwd || process->cwd[0] != '/')
                 return error_set(err, EINVAL, "process.cwd: not an absolute path");
-        if (!str_empty(process->apparmor_profile))
-                return unsupported("process.apparmorProfile", err);
-        if (!str_empty(process->selinux_label))
-                return unsupported("process.selinuxLabel", err);
-        if (process->exec_cpu_affinity_initial || process->exec_cpu_affinity_final)
-                return unsupported("process.execCPUAffinity", err);
-        return rlimits_check(process, err);
+        r = labels_check(process, err);
+        return r < 0 ? r : rlimits_check(process, err);
 }
 
 static int check_linux(const struct runtime_linux *config, struct error *err) {
@@ -43,8 +41,6 @@ static int check_linux(const struct runtime_linux *config, struct error *err) {
                 bool given;
                 const char *property;
         } missing[] = {
-                {config->intel_rdt != NULL, "linux.intelRdt"},
-                {config->memory_policy != NULL, "linux.memoryPolicy"},
                 {config->net_device_count > 0, "linux.netDevices"},
                 {!str_empty(config->mount_label), "linux.mountLabel"},
         };

@@ -9,6 +9,7 @@
 #include "../../lib/log.h"
 #include "../../lib/process.h"
 #include "../linux/hooks.h"
+#include "../linux/intel_rdt.h"
 #include "../linux/seccomp.h"
 
 #define KILL_TIMEOUT_MS 10000
@@ -189,6 +190,16 @@ static void find_cgroup(struct container *container, const struct runtime_config
                 container->cgroup = NULL;
 }
 
+static int remove_rdt(const struct state *state, struct error *err) {
+        _cleanup_fd_ int fd = -1;
+
+        if (!state->rdt_group)
+                return 0;
+        /* No resctrl any more: no group either. */
+        fd = intel_rdt_open(NULL);
+        return fd < 0 ? 0 : intel_rdt_remove(fd, state->rdt_group, state->id, state->rdt_made, err);
+}
+
 int container_destroy(struct container *container, struct error *err) {
         struct runtime_config config = {0};
         struct error hook_error = {0};
@@ -198,7 +209,7 @@ int container_destroy(struct container *container, struct error *err) {
         find_cgroup(container, configured ? &config : NULL);
         if (container->cgroup)
                 r = cgroup_remove(container->cgroup, err);
-        if (r < 0)
+        if (r < 0 || (r = remove_rdt(&container->state, err)) < 0)
                 return r;
         r = state_remove(container->root_fd, container->dir_fd, container->state.id, err);
         if (r < 0)

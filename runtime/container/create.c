@@ -20,6 +20,7 @@
 #include "../../lib/timestamp.h"
 #include "../linux/hooks.h"
 #include "../linux/idmap.h"
+#include "../linux/intel_rdt.h"
 #include "../linux/procfs.h"
 #include "../linux/terminal.h"
 #include "bundle.h"
@@ -33,6 +34,7 @@ struct creation {
         struct state state;
         struct launch launch;
         int root_fd;
+        int rdt_fd; /* resctrl, or -1 */
         bool made_state;
         pid_t pid;
         int pidfd;
@@ -81,6 +83,21 @@ static int count_listen_fds(void) {
         return text && str_to_i64(text, 0, 1024, &count) == 0 ? (int) count : 0;
 }
 
+/* Noted before anything is made, so that whoever cleans up after us knows what may be there. */
+static int plan_rdt(struct creation *creation, struct error *err) {
+        const struct runtime_intel_rdt *rdt = creation->bundle.config.linux_.intel_rdt;
+        struct state *state = &creation->state;
+
+        if (!rdt)
+                return 0;
+        creation->rdt_fd = intel_rdt_open(err);
+        if (creation->rdt_fd < 0)
+                return creation->rdt_fd;
+        state->rdt_group = intel_rdt_group(rdt, creation->options->id);
+        state->rdt_made = !intel_rdt_exists(creation->rdt_fd, state->rdt_group);
+        return 0;
+}
+
 /* First of all the directory that `delete --force` looks for. */
 static int make_state(struct creation *creation, struct error *err) {
         const struct bundle *bundle = &creation->bundle;
@@ -102,11 +119,12 @@ static int make_state(struct creation *creation, struct error *err) {
                 .created = timestamp_format(timestamp_now(), true, creation->created),
                 .owner = geteuid(),
                 .systemd_cgroup = creation->options->systemd_cgroup,
+                .old_keyring = creation->options->no_new_keyring,
                 .cgroups_path = bundle->config.linux_.cgroups_path,
                 .annotations = bundle->config.annotations,
         };
-        r = state_write(creation->launch.lock_fd, &creation->state, NULL, NULL, err);
-        if (r < 0)
+        r = plan_rdt(creation, err);
+        if (r < 0 || (r = state_write(creation->launch.lock_fd, &creation->state, NULL, NULL, err)) < 0)
                 return r;
         config = openat(creation->launch.lock_fd, STATE_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         r = config < 0 ? -errno : fd_write_all(config, bundle->text, bundle->size);
@@ -205,7 +223,9 @@ static int prepare(struct creation *creation, struct error *err) {
                 return error_errno(err, errno, "cannot make a socket");
         launch->parent_socket = sockets[0];
         launch->init_socket = sockets[1];
-        return make_cgroup(creation, err);
+        if ((r = make_cgroup(creation, err)) < 0 || creation->rdt_fd < 0)
+                return r;
+        return intel_rdt_create(creation->rdt_fd, config->linux_.intel_rdt, creation->options->id, err);
 }
 
 /*
@@ -326,6 +346,9 @@ static int release_init(struct creation *creation, struct error *err) {
                 return r;
         if (launch->attach_by_parent && (r = cgroup_attach(launch->cgroup, creation->pid, err)) < 0)
                 return r;
+        if (creation->rdt_fd >= 0 && (r = intel_rdt_attach(creation->rdt_fd, creation->state.rdt_group,
+                                                           creation->state.id, creation->pid, err)) < 0)
+                return r;
         if (score->set) {
                 char text[24];
 
@@ -441,6 +464,9 @@ static void undo(struct creation *creation) {
         }
         if (creation->launch.cgroup)
                 (void) cgroup_remove(creation->launch.cgroup, &ignored);
+        if (creation->rdt_fd >= 0)
+                (void) intel_rdt_remove(creation->rdt_fd, creation->state.rdt_group, creation->state.id,
+                                        creation->state.rdt_made, &ignored);
         if (creation->made_state)
                 (void) state_remove(creation->root_fd, creation->launch.lock_fd, creation->options->id, &ignored);
 }
@@ -463,6 +489,7 @@ static void release(struct creation *creation) {
         fd_close_at(&launch->console_socket);
         fd_close_at(&creation->launch.lock_fd);
         fd_close_at(&creation->root_fd);
+        fd_close_at(&creation->rdt_fd);
         fd_close_at(&creation->pidfd);
         fd_close_at(&creation->terminal);
         bundle_close(&creation->bundle);
@@ -471,7 +498,7 @@ static void release(struct creation *creation) {
 static void initialise(struct creation *creation, const struct create_options *options) {
         struct launch *launch = &creation->launch;
 
-        *creation = (struct creation){.options = options, .root_fd = -1, .pidfd = -1, .terminal = -1};
+        *creation = (struct creation){.options = options, .root_fd = -1, .rdt_fd = -1, .pidfd = -1, .terminal = -1};
         creation->bundle.fd = -1;
         for (int i = 0; i < NAMESPACE_TYPE_COUNT; i++)
                 launch->namespaces.join[i] = -1;

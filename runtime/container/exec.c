@@ -16,7 +16,9 @@
 #include "../../lib/str.h"
 #include "../linux/capabilities.h"
 #include "../linux/idmap.h"
+#include "../linux/intel_rdt.h"
 #include "../linux/keyring.h"
+#include "../linux/labels.h"
 #include "../linux/namespaces.h"
 #include "../linux/procfs.h"
 #include "../linux/scheduling.h"
@@ -164,11 +166,16 @@ static int prepare(struct execution *execution, struct error *err) {
 
 static int join_container(struct execution *execution, struct error *err) {
         const struct runtime_linux *config = &execution->options->config->linux_;
+        const struct runtime_process *process = execution->options->process;
         int r;
 
+        if ((r = affinity_apply_initial(process, err)) < 0)
+                return r;
         for (size_t i = 0; i < execution->task_count; i++)
                 if (write(execution->task_fds[i], "0", 1) < 0)
                         return error_errno(err, errno, "cannot enter the container's cgroup");
+        if ((r = affinity_apply_final(process, err)) < 0)
+                return r;
         if (execution->namespaces && setns(execution->container->pidfd, (int) execution->namespaces) < 0)
                 return error_errno(err, errno, "cannot enter the container's namespaces");
         if (execution->root_fd >= 0 && (fchdir(execution->root_fd) < 0 || chroot(".") < 0))
@@ -178,7 +185,11 @@ static int join_container(struct execution *execution, struct error *err) {
         if (config->namespaces[NAMESPACE_USER].present && (r = idmap_become_root(config, err)) < 0)
                 return r;
         (void) setsid();
-        return keyring_join(execution->container->state.id, err);
+        if ((r = personality_apply(config, err)) < 0 || (r = memory_policy_apply(config, err)) < 0 ||
+            (r = labels_apply_keyring(process, execution->proc_fd, err)) < 0 ||
+            (!execution->container->state.old_keyring && (r = keyring_join(execution->container->state.id, err)) < 0))
+                return r;
+        return labels_apply(process, execution->proc_fd, err);
 }
 
 static int open_terminal(struct execution *execution, struct error *err) {
@@ -215,7 +226,6 @@ static int become_program(struct execution *execution, struct error *err) {
         int r;
 
         if ((r = join_container(execution, err)) < 0 || (r = open_terminal(execution, err)) < 0 ||
-            (r = personality_apply(&execution->options->config->linux_, err)) < 0 ||
             (r = task_confine(&task, &listener, err)) < 0)
                 return r;
         if (listener >= 0 && ((r = sync_send(execution->child_socket, SYNC_SECCOMP, 0, listener, err)) < 0 ||
@@ -305,6 +315,16 @@ static int clone_process(struct execution *execution, struct error *err) {
         return 0;
 }
 
+static int join_rdt(const struct execution *execution, struct error *err) {
+        const struct state *state = &execution->container->state;
+        _cleanup_fd_ int fd = -1;
+
+        if (!state->rdt_group)
+                return 0;
+        fd = intel_rdt_open(err);
+        return fd < 0 ? fd : intel_rdt_attach(fd, state->rdt_group, state->id, execution->pid, err);
+}
+
 static int release_process(struct execution *execution, struct error *err) {
         const struct opt_i64 *score = &execution->options->process->oom_score_adj;
         char text[24];
@@ -316,6 +336,8 @@ static int release_process(struct execution *execution, struct error *err) {
                 if (r < 0)
                         return error_wrap(err, "process.oomScoreAdj");
         }
+        if ((r = join_rdt(execution, err)) < 0)
+                return r;
         /* A terminal that we relay gets its size first. */
         if (execution->options->process->terminal && execution->console_socket < 0)
                 return 0;

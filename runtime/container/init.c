@@ -14,6 +14,7 @@
 #include "../linux/hooks.h"
 #include "../linux/idmap.h"
 #include "../linux/keyring.h"
+#include "../linux/labels.h"
 #include "../linux/masked_paths.h"
 #include "../linux/scheduling.h"
 #include "../linux/self.h"
@@ -78,6 +79,7 @@ static int enter_cgroup(struct init *init, struct error *err) {
                         return error_errno(err, errno, "cannot enter the container's cgroup");
                 fd_close_at(&launch->task_fds[i]);
         }
+        affinity_reset();
         if (launch->namespaces.new_cgroup && unshare(CLONE_NEWCGROUP) < 0)
                 return error_errno(err, errno, "linux.namespaces: cgroup");
         return 0;
@@ -96,7 +98,8 @@ static int set_up_namespaces(struct init *init, struct error *err) {
         const struct runtime_config *config = launch->config;
         int r;
 
-        if (launch->new_keyring && (r = keyring_join(launch->state->id, err)) < 0)
+        if (launch->new_keyring && ((r = labels_apply_keyring(config->process, launch->proc_fd, err)) < 0 ||
+                                    (r = keyring_join(launch->state->id, err)) < 0))
                 return r;
         if (launch->namespaces.new_time && (r = namespaces_new_time(&config->linux_, launch->proc_fd, err)) < 0)
                 return r;
@@ -104,7 +107,9 @@ static int set_up_namespaces(struct init *init, struct error *err) {
                 return r;
         if ((r = set_names(config, err)) < 0 || (r = sysctl_apply(launch->proc_fd, &config->linux_.sysctl, err)) < 0)
                 return r;
-        return personality_apply(&config->linux_, err);
+        if ((r = personality_apply(&config->linux_, err)) < 0)
+                return r;
+        return memory_policy_apply(&config->linux_, err);
 }
 
 static int open_terminal(struct init *init, struct error *err) {
@@ -256,7 +261,8 @@ static int run(struct init *init, struct error *err) {
                 return r;
         if (chdir(task.process->cwd) == 0 && (r = task_find_program(task.process, &init->program, err)) < 0)
                 return r;
-        if ((r = task_confine(&task, &listener, err)) < 0 || (r = hand_over_listener(init, listener, err)) < 0)
+        if ((r = labels_apply(task.process, launch->proc_fd, err)) < 0 ||
+            (r = task_confine(&task, &listener, err)) < 0 || (r = hand_over_listener(init, listener, err)) < 0)
                 return r;
         /* The working directory was closed to root: the user may enter it. */
         if (!init->program && (r = task_find_program(task.process, &init->program, err)) < 0)

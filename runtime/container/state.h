@@ -36,6 +36,9 @@ struct state {
         pid_t pid;           /* of init as the host sees it; 0 while there is none */
         uint64_t start_time; /* of that pid, see process_start_time() */
         bool systemd_cgroup;
+        bool old_keyring;          /* --no-new-keyring, which exec follows, too */
+        const char *rdt_group;     /* of linux.intelRdt; NULL: none */
+        bool rdt_made;             /* the group was made for this container, and goes with it */
         const char *cgroups_path;  /* linux.cgroupsPath as written; to find the cgroup of an interrupted create */
         const struct json *cgroup; /* as cgroup_read() takes it; NULL before the cgroup is known */
         struct runtime_pairs annotations;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/str.h"
 
 /* PROC_ROOT_INO of the kernel: a procfs directory bound over /proc would have another. */
 #define PROC_ROOT_INODE 1
@@ -61,5 +62,20 @@ int procfs_write_process(int proc_fd, pid_t pid, const char *name, const char *t
         char path[64];
 
         (void) snprintf(path, sizeof(path), "%d/%s", pid, name);
+        return procfs_write(proc_fd, path, text, err);
+}
+
+int procfs_write_self(int proc_fd, const char *name, const char *text, struct error *err) {
+        _cleanup_free_ char *path = NULL;
+        char pid[24];
+        /* The kernel's own answer, by number: no path through the link that somebody could cover. */
+        ssize_t n = readlinkat(proc_fd, "self", pid, sizeof(pid) - 1);
+
+        if (n <= 0)
+                return error_errno(err, n < 0 ? errno : ESRCH, "/proc/self");
+        pid[n] = '\0';
+        if (pid[strspn(pid, "0123456789")] != '\0')
+                return error_set(err, EINVAL, "/proc/self: not of a proc file system");
+        path = str_format("%s/%s", pid, name);
         return procfs_write(proc_fd, path, text, err);
 }

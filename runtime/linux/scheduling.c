@@ -1,14 +1,20 @@
 #include "scheduling.h"
 
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <sched.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/personality.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/log.h"
 #include "../../lib/str.h"
+
+/* Newer than the headers of Debian 12's kernel (Linux 6.9). */
+#define POLICY_WEIGHTED_INTERLEAVE 6
 
 #define IOPRIO_CLASS_SHIFT 13
 #define IOPRIO_WHO_PROCESS 1
@@ -100,18 +106,117 @@ int scheduling_apply(const struct runtime_process *process, struct error *err) {
         return 0;
 }
 
+/* The specification has no flags so far; these are the names of personality(2). */
+static const struct name_value personality_flags[] = {
+        {"UNAME26", UNAME26},
+        {"ADDR_NO_RANDOMIZE", ADDR_NO_RANDOMIZE},
+        {"FDPIC_FUNCPTRS", FDPIC_FUNCPTRS},
+        {"MMAP_PAGE_ZERO", MMAP_PAGE_ZERO},
+        {"ADDR_COMPAT_LAYOUT", ADDR_COMPAT_LAYOUT},
+        {"READ_IMPLIES_EXEC", READ_IMPLIES_EXEC},
+        {"ADDR_LIMIT_32BIT", ADDR_LIMIT_32BIT},
+        {"SHORT_INODE", SHORT_INODE},
+        {"WHOLE_SECONDS", WHOLE_SECONDS},
+        {"STICKY_TIMEOUTS", STICKY_TIMEOUTS},
+        {"ADDR_LIMIT_3GB", ADDR_LIMIT_3GB},
+        {NULL, 0},
+};
+
 int personality_apply(const struct runtime_linux *config, struct error *err) {
         static const struct name_value domains[] = {{"LINUX", PER_LINUX}, {"LINUX32", PER_LINUX32}, {NULL, 0}};
-        uint64_t domain;
+        uint64_t persona;
+        uint64_t value;
 
         if (!config->personality_domain)
                 return 0;
-        if (find_value(domains, config->personality_domain, &domain) < 0)
+        if (find_value(domains, config->personality_domain, &persona) < 0)
                 return error_set(err, EINVAL, "linux.personality.domain: unknown domain \"%s\"",
                                  config->personality_domain);
-        if (config->personality_flags && config->personality_flags[0])
-                return error_set(err, ENOTSUP, "linux.personality.flags: not supported in this build");
-        if (personality((unsigned long) domain) < 0)
+        for (const char *const *flag = config->personality_flags; flag && *flag; flag++) {
+                if (find_value(personality_flags, *flag, &value) < 0)
+                        return error_set(err, EINVAL, "linux.personality.flags: unknown flag \"%s\"", *flag);
+                persona |= value;
+        }
+        if (personality((unsigned long) persona) < 0)
                 return error_errno(err, errno, "linux.personality");
         return 0;
+}
+
+static const struct name_value memory_modes[] = {
+        {"MPOL_DEFAULT", MPOL_DEFAULT},
+        {"MPOL_PREFERRED", MPOL_PREFERRED},
+        {"MPOL_BIND", MPOL_BIND},
+        {"MPOL_INTERLEAVE", MPOL_INTERLEAVE},
+        {"MPOL_LOCAL", MPOL_LOCAL},
+        {"MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY},
+        {"MPOL_WEIGHTED_INTERLEAVE", POLICY_WEIGHTED_INTERLEAVE},
+        {NULL, 0},
+};
+
+static const struct name_value memory_flags[] = {
+        {"MPOL_F_STATIC_NODES", MPOL_F_STATIC_NODES},
+        {"MPOL_F_RELATIVE_NODES", MPOL_F_RELATIVE_NODES},
+        {"MPOL_F_NUMA_BALANCING", MPOL_F_NUMA_BALANCING},
+        {NULL, 0},
+};
+
+int memory_policy_apply(const struct runtime_linux *config, struct error *err) {
+        const struct runtime_memory_policy *policy = config->memory_policy;
+        unsigned long nodes[STR_BITS_WORDS(RUNTIME_NODES_MAX)];
+        uint64_t mode;
+        uint64_t value;
+
+        if (!policy || !policy->mode)
+                return 0;
+        if (find_value(memory_modes, policy->mode, &mode) < 0)
+                return error_set(err, EINVAL, "linux.memoryPolicy: invalid memory policy mode \"%s\"", policy->mode);
+        for (const char *const *flag = policy->flags; flag && *flag; flag++) {
+                if (find_value(memory_flags, *flag, &value) < 0)
+                        return error_set(err, EINVAL, "linux.memoryPolicy: invalid memory policy flag \"%s\"", *flag);
+                mode |= value;
+        }
+        if (policy->nodes && str_to_bits(policy->nodes, RUNTIME_NODES_MAX, nodes) < 0)
+                return error_set(err, EINVAL, "linux.memoryPolicy: invalid memory policy nodes \"%s\"", policy->nodes);
+        /* The kernel takes one bit less than it is told. */
+        if (syscall(SYS_set_mempolicy, (int) mode, policy->nodes ? nodes : NULL,
+                    policy->nodes ? RUNTIME_NODES_MAX + 1 : 0) == 0)
+                return 0;
+        error_errno(err, errno, "linux.memoryPolicy: %s on the nodes \"%s\"", policy->mode,
+                    policy->nodes ? policy->nodes : "");
+        return errno == EINVAL ? error_hint(err, "the nodes must exist and be allowed to the container, "
+                                                 "and the mode must fit its flags and this kernel")
+                               : -err->code;
+}
+
+static int set_affinity(const char *field, const char *list, struct error *err) {
+        unsigned long cpus[STR_BITS_WORDS(RUNTIME_CPUS_MAX)];
+
+        if (str_to_bits(list, RUNTIME_CPUS_MAX, cpus) < 0)
+                return error_set(err, EINVAL, "process.execCPUAffinity.%s: \"%s\" is not a list of processors", field,
+                                 list);
+        if (syscall(SYS_sched_setaffinity, 0, sizeof(cpus), cpus) < 0)
+                return error_errno(err, errno, "process.execCPUAffinity.%s: \"%s\"", field, list);
+        return 0;
+}
+
+int affinity_apply_initial(const struct runtime_process *process, struct error *err) {
+        return str_empty(process->exec_cpu_affinity_initial)
+                       ? 0
+                       : set_affinity("initial", process->exec_cpu_affinity_initial, err);
+}
+
+int affinity_apply_final(const struct runtime_process *process, struct error *err) {
+        if (!str_empty(process->exec_cpu_affinity_final))
+                return set_affinity("final", process->exec_cpu_affinity_final, err);
+        affinity_reset();
+        return 0;
+}
+
+void affinity_reset(void) {
+        unsigned long all[STR_BITS_WORDS(RUNTIME_CPUS_MAX)];
+
+        memset(all, 0xff, sizeof(all));
+        /* The kernel takes those of the cpuset out of them; where it will not, the caller's binding stays. */
+        if (syscall(SYS_sched_setaffinity, 0, sizeof(all), all) < 0)
+                log_debug("the processors of the caller stay those of the container: %s", strerror(errno));
 }

@@ -1,6 +1,6 @@
 /*
  * scheduling.h: how the kernel treats the process beside others: scheduler
- * policy, io priority, execution domain.
+ * policy, io priority, processors and memory nodes, execution domain.
  */
 #pragma once
 
@@ -12,3 +12,18 @@ int scheduling_apply(const struct runtime_process *process, struct error *err);
 
 /** Applies linux.personality to the calling process. */
 int personality_apply(const struct runtime_linux *config, struct error *err);
+
+/** Applies linux.memoryPolicy to the calling process, once it is in the cgroup whose cpuset bounds the nodes. */
+int memory_policy_apply(const struct runtime_linux *config, struct error *err);
+
+/** process.execCPUAffinity.initial: where a process of exec runs before it enters the container's cgroup. */
+int affinity_apply_initial(const struct runtime_process *process, struct error *err);
+
+/** process.execCPUAffinity.final, once the process is in the container's cgroup; without it, affinity_reset(). */
+int affinity_apply_final(const struct runtime_process *process, struct error *err);
+
+/**
+ * Lets the process run wherever its cgroup does: kernels since 6.2 keep what the runtime's caller was bound to,
+ * which is not the container's business.
+ */
+void affinity_reset(void);

@@ -163,16 +163,6 @@ Groups:.5 2000 ?
         assert_output_contains "No space left on device"
 }
 
-@test "scheduler and io priority are set" {
-        edit_config '.process.scheduler = {policy: "SCHED_BATCH", nice: 5} |
-                .process.ioPriority = {class: "IOPRIO_CLASS_IDLE", priority: 0}'
-        set_args sh -c 'cut -d " " -f 19,41 /proc/self/stat; ionice'
-        run myrun run "$ID"
-        assert_success
-        assert_output "5 3
-idle"
-}
-
 @test "no file of the runtime or its caller is open in the program" {
         exec 9</etc/hostname
         set_args sh -c 'ls /proc/self/fd | wc -l; ls /proc/1/fd'

@@ -63,6 +63,23 @@ static void reads_spans_as_docker_writes_them(void **state) {
                 assert_int_equal(str_to_duration(bad[i], &ns), -EINVAL);
 }
 
+static void reads_lists_of_numbers(void **state) {
+        unsigned long bits[STR_BITS_WORDS(70)];
+        static const char *const bad[] = {"x", "1,", ",1", "1-", "-1", "3-1", "1 2", "0x1", "1--2", "1-2-3", "1;2"};
+
+        (void) state;
+        assert_int_equal(str_to_bits("0-2,5, 64 - 65", 70, bits), 0);
+        assert_true(bits[0] == 0x27);
+        assert_true(bits[1] == 3);
+        assert_int_equal(str_to_bits(" ", 70, bits), 0);
+        assert_true(bits[0] == 0 && bits[1] == 0);
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                assert_int_equal(str_to_bits(bad[i], 70, NULL), -EINVAL);
+        assert_int_equal(str_to_bits("69", 70, NULL), 0);
+        assert_int_equal(str_to_bits("70", 70, NULL), -ERANGE);
+        assert_int_equal(str_to_bits("0-99999999999999999999999", 70, bits), -ERANGE);
+}
+
 static void splits_and_joins_lists(void **state) {
         _cleanup_str_list_ struct str_list list = {0};
         _cleanup_free_ char *joined = NULL;
@@ -110,6 +127,7 @@ int main(void) {
                 cmocka_unit_test(reads_whole_numbers_only),
                 cmocka_unit_test(reads_sizes_as_docker_writes_them),
                 cmocka_unit_test(reads_spans_as_docker_writes_them),
+                cmocka_unit_test(reads_lists_of_numbers),
                 cmocka_unit_test(splits_and_joins_lists),
                 cmocka_unit_test(grows_text),
                 cmocka_unit_test(errors_read_outside_in),
