@@ -16,7 +16,7 @@
 /* What a dump gathers: a deletion for each connection that is found. */
 struct search {
         int family;
-        const uint16_t *ports;
+        const struct nft_port *ports;
         size_t count;
         struct netlink_batch deletions;
 };
@@ -30,12 +30,15 @@ static struct nl_msg *conntrack_message(int type, int flags, int family) {
 static bool is_wanted(const struct search *search, struct nlattr *tuple) {
         struct nlattr *protocol = nla_find(nla_data(tuple), nla_len(tuple), CTA_TUPLE_PROTO);
         struct nlattr *fields[CTA_PROTO_MAX + 1];
+        uint16_t port;
 
         if (!protocol || nla_parse_nested(fields, CTA_PROTO_MAX, protocol, NULL) < 0 || !fields[CTA_PROTO_NUM] ||
             nla_get_u8(fields[CTA_PROTO_NUM]) != IPPROTO_UDP || !fields[CTA_PROTO_DST_PORT])
                 return false;
+        port = ntohs(nla_get_u16(fields[CTA_PROTO_DST_PORT]));
         for (size_t i = 0; i < search->count; i++)
-                if (ntohs(nla_get_u16(fields[CTA_PROTO_DST_PORT])) == search->ports[i])
+                if (search->ports[i].protocol == IPPROTO_UDP && port >= search->ports[i].host_port &&
+                    port <= nft_port_last(&search->ports[i]))
                         return true;
         return false;
 }
@@ -59,7 +62,7 @@ static int read_connection(struct nlmsghdr *header, void *context) {
         return 0;
 }
 
-int conntrack_forget_udp(int family, const uint16_t *ports, size_t count, struct error *err) {
+int conntrack_forget_udp(int family, const struct nft_port *ports, size_t count, struct error *err) {
         struct search search = {.family = family, .ports = ports, .count = count};
         _cleanup_netlink_ struct netlink netlink = NETLINK_CLOSED;
         int r;

@@ -9,10 +9,11 @@
 #include <stdint.h>
 
 #include "../lib/error.h"
+#include "nft.h"
 
 /**
- * Forgets UDP connections to the ports.
+ * Forgets connections to those of the ports that are of UDP.
  * @family: AF_INET or AF_INET6
  * Returns 0 or a negative errno.
  */
-int conntrack_forget_udp(int family, const uint16_t *ports, size_t count, struct error *err);
+int conntrack_forget_udp(int family, const struct nft_port *ports, size_t count, struct error *err);

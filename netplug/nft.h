@@ -30,12 +30,29 @@ struct nft_owner {
         size_t valid_count;
 };
 
-/* One published port. */
+/* A published port, or a range of ports that are published alike. */
 struct nft_port {
         uint8_t protocol; /* IPPROTO_TCP, ... */
         uint16_t host_port;
-        uint16_t container_port;
+        uint16_t last_port;              /* of a range of the host's ports; 0: host_port alone */
+        uint16_t container_port;         /* where all of the range leads; 0: each to the port of its own number */
         struct cni_address host_address; /* family 0: every address of the host */
+};
+
+/** The last port of the range; the port itself when it is none. */
+uint16_t nft_port_last(const struct nft_port *port);
+
+/* What a packet must be like for a published port to take it. */
+struct nft_condition {
+        enum { NFT_SOURCE, NFT_DESTINATION, NFT_INPUT_LINK, NFT_OUTPUT_LINK } kind;
+        bool negated;
+        struct cni_address network; /* of the first two */
+        char link[16];              /* of the others; a "+" at its end stands for any end */
+};
+
+struct nft_conditions {
+        const struct nft_condition *items;
+        size_t count;
 };
 
 struct nft_publish {
@@ -43,9 +60,10 @@ struct nft_publish {
         size_t port_count;
         const struct cni_address *addresses; /* of the container, with prefix; the first of a family is used */
         size_t address_count;
-        const char *link;    /* the host's link towards the container; NULL: not known */
-        bool snat;           /* masquerade where a reply would not come back through the host */
-        bool masquerade_all; /* masquerade everything that comes through a published port */
+        struct nft_conditions conditions[2]; /* by family, IPv4 first */
+        const char *link;                    /* the host's link towards the container; NULL: not known */
+        bool snat;                           /* masquerade where a reply would not come back through the host */
+        bool masquerade_all;                 /* masquerade everything that comes through a published port */
 };
 
 /* Parts of the rules, for release and check. */

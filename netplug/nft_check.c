@@ -16,11 +16,13 @@ struct expectation {
 
 static int compare_expected(const struct nft_element *element, void *context) {
         struct expectation *expectation = context;
-        const struct nft_value *wanted = &expectation->element->data;
+        const struct nft_value *wanted = &expectation->element->data, *last = &expectation->element->key_last;
+        const struct nft_value *found = element->key_last.size ? &element->key_last : &element->key;
 
         expectation->met = nft_owner_has(expectation->owner, element->comment) &&
                            (wanted->size == 0 || (wanted->size == element->data.size &&
-                                                  memcmp(wanted->bytes, element->data.bytes, wanted->size) == 0));
+                                                  memcmp(wanted->bytes, element->data.bytes, wanted->size) == 0)) &&
+                           (last->size == 0 || memcmp(last->bytes, found->bytes, last->size) == 0);
         return 0;
 }
 
@@ -76,19 +78,13 @@ static int check_publish(struct nft_session *session, void *context, struct erro
         for (size_t i = 0; i < publish->port_count * 2; i++) {
                 const struct nft_port *port = &publish->ports[i / 2];
                 const struct cni_address *container = nft_address_of_family(publish, i % 2 ? AF_INET6 : AF_INET);
-                bool at_address = !nft_port_is_anywhere(&port->host_address);
-                const uint16_t number = htons(port->container_port);
                 struct nft_element element = {0};
+                enum nft_set set = container ? nft_port_element(port, container, &element) : NFT_SET_COUNT;
                 int r;
 
-                if (!container || (port->host_address.family && port->host_address.family != container->family))
+                if (set == NFT_SET_COUNT)
                         continue;
-                nft_port_key(port, at_address, &element.key);
-                nft_value_add_address(&element.data, container);
-                nft_value_add(&element.data, &number, 2);
-                r = expect_element(session, publishing->owner,
-                                   nft_set_of_family(at_address ? NFT_SET_PORTS_AT : NFT_SET_PORTS, container),
-                                   &element, err);
+                r = expect_element(session, publishing->owner, set, &element, err);
                 if (r == -ENOENT) {
                         (void) error_set(err, ENOENT, "host port %u/%s is not published to the container any more",
                                          port->host_port, nft_protocol_name(port->protocol));

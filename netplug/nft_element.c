@@ -17,6 +17,8 @@ static void put_element(struct nl_msg *message, enum nft_set set, const struct n
         struct nlattr *nest = nla_nest_start(message, NFTA_LIST_ELEM);
 
         nft_put_value(message, NFTA_SET_ELEM_KEY, element->key.bytes, element->key.size);
+        if (element->key_last.size)
+                nft_put_value(message, NFTA_SET_ELEM_KEY_END, element->key_last.bytes, element->key_last.size);
         if (whole && nft_set_has_verdicts(set))
                 nft_put_element_verdict(message, NFT_JUMP, element->chain);
         else if (whole && element->data.size)
@@ -100,6 +102,8 @@ static int read_element_message(struct nlmsghdr *header, void *context) {
                 if (nla_parse_nested(fields, NFTA_SET_ELEM_MAX, item, NULL) < 0 || !fields[NFTA_SET_ELEM_KEY])
                         continue;
                 read_value(fields[NFTA_SET_ELEM_KEY], &element.key);
+                if (fields[NFTA_SET_ELEM_KEY_END])
+                        read_value(fields[NFTA_SET_ELEM_KEY_END], &element.key_last);
                 if (fields[NFTA_SET_ELEM_DATA]) {
                         read_value(fields[NFTA_SET_ELEM_DATA], &element.data);
                         read_chain(fields[NFTA_SET_ELEM_DATA], element.chain);

@@ -163,9 +163,11 @@ void nft_conntrack(struct nl_msg *message, enum nft_ct_keys key, uint32_t target
 }
 
 void nft_dnat(struct nl_msg *message, uint8_t family, uint32_t address, uint32_t port) {
-        PUT_NUMBERS(message, "nat", {NFTA_NAT_TYPE, NFT_NAT_DNAT}, {NFTA_NAT_FAMILY, family},
-                    {NFTA_NAT_REG_ADDR_MIN, address}, {NFTA_NAT_REG_ADDR_MAX, address}, {NFTA_NAT_REG_PROTO_MIN, port},
-                    {NFTA_NAT_REG_PROTO_MAX, port});
+        const struct number numbers[] = {{NFTA_NAT_TYPE, NFT_NAT_DNAT},    {NFTA_NAT_FAMILY, family},
+                                         {NFTA_NAT_REG_ADDR_MIN, address}, {NFTA_NAT_REG_ADDR_MAX, address},
+                                         {NFTA_NAT_REG_PROTO_MIN, port},   {NFTA_NAT_REG_PROTO_MAX, port}};
+
+        put_numbers(message, "nat", numbers, port ? 6 : 4);
 }
 
 void nft_masquerade_verdict(struct nl_msg *message) {

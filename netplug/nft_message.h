@@ -1,7 +1,7 @@
 /*
  * nft_message.h: the language of the kernel's nf_tables: messages and rule
  * expressions, built with libnl (linux/netfilter/nf_tables.h). What our rules
- * mean is in nft.c and nft_layout.c; here is only how they are spelled.
+ * mean is in nft.c and nft_table.c; here is only how they are spelled.
  */
 #pragma once
 
@@ -54,7 +54,7 @@ void nft_mask(struct nl_msg *message, uint32_t reg, const void *mask, size_t siz
 void nft_lookup(struct nl_msg *message, const char *set, uint32_t source, bool is_map, uint32_t target);
 void nft_fib_type(struct nl_msg *message, uint32_t flags, uint32_t target);
 void nft_conntrack(struct nl_msg *message, enum nft_ct_keys key, uint32_t target);
-/** Destination NAT to the address and port in two registers. */
+/** Destination NAT to the address and port in two registers; port 0: the port stays. */
 void nft_dnat(struct nl_msg *message, uint8_t family, uint32_t address, uint32_t port);
 void nft_masquerade_verdict(struct nl_msg *message);
 void nft_counter(struct nl_msg *message);

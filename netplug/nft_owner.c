@@ -5,7 +5,7 @@
 #include "nft_table.h"
 
 /* FNV-1a: only to keep shortened names apart, nothing depends on its strength. */
-static uint64_t text_hash(const char *text) {
+uint64_t nft_hash(const char *text) {
         uint64_t hash = 0xcbf29ce484222325;
 
         for (; *text; text++)
@@ -22,7 +22,7 @@ static void add_name(char comment[NFT_COMMENT_SIZE], const char *name, size_t ma
                 (void) snprintf(comment + used, NFT_COMMENT_SIZE - used, "%s%s", space, name);
         else
                 (void) snprintf(comment + used, NFT_COMMENT_SIZE - used, "%s%.*s~%016llx", space, (int) max - 17, name,
-                                (unsigned long long) text_hash(name));
+                                (unsigned long long) nft_hash(name));
 }
 
 /* "NETWORK CONTAINER IFNAME": none of the three holds a space. */

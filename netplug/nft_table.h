@@ -1,7 +1,7 @@
 /*
  * nft_table.h: the table `inet netplug`: which sets, chains and rules it has,
  * the elements that are put into the sets, and the transaction all of it is
- * changed in. Used by nft.c and nft_host.c alone.
+ * changed in. Used by nft*.c alone.
  */
 #pragma once
 
@@ -21,10 +21,16 @@
 enum nft_set {
         NFT_SET_MASQUERADE, /* address -> jump to its network's masquerade chain */
         NFT_SET_MASQUERADE6,
-        NFT_SET_PORTS, /* protocol . port -> address . port */
+        NFT_SET_PORTS, /* protocol . ports -> address . port */
         NFT_SET_PORTS6,
-        NFT_SET_PORTS_AT, /* host address . protocol . port -> address . port */
+        NFT_SET_PORTS_AT, /* host address . protocol . ports -> address . port */
         NFT_SET_PORTS_AT6,
+        NFT_SET_SAME, /* protocol . ports -> address, the port staying what it is */
+        NFT_SET_SAME6,
+        NFT_SET_SAME_AT, /* host address . protocol . ports -> address */
+        NFT_SET_SAME_AT6,
+        NFT_SET_GATES, /* host addresses . protocol . ports -> jump to the chain with their conditions */
+        NFT_SET_GATES6,
         NFT_SET_RETURNS, /* address of a publishing container -> jump to the chain that masquerades towards it */
         NFT_SET_RETURNS6,
         NFT_SET_FORWARD, /* link . address whose forwarding the host's chains accept */
@@ -39,7 +45,7 @@ enum nft_set {
 
 /** The set's name in the kernel. */
 const char *nft_set_name(enum nft_set set);
-/** True for a map from addresses to chains. */
+/** True for a map to chains. */
 bool nft_set_has_verdicts(enum nft_set set);
 
 /* A value of one or more fields, each padded to 4 bytes as concatenations are. */
@@ -54,9 +60,10 @@ void nft_value_add_address(struct nft_value *value, const struct cni_address *ad
 
 struct nft_element {
         struct nft_value key;
-        struct nft_value data; /* of a map */
-        char chain[64];        /* of a verdict map: jump there; "" for none */
-        const char *comment;   /* NULL: none */
+        struct nft_value key_last; /* of a range: its end, key being its beginning; else empty */
+        struct nft_value data;     /* of a map */
+        char chain[64];            /* of a verdict map: jump there; "" for none */
+        const char *comment;       /* NULL: none */
 };
 
 /* One attempt at a transaction. */
@@ -76,6 +83,9 @@ int nft_transact(nft_stage stage, void *context, struct error *err);
 /** Only reads: as nft_transact() with nothing sent. */
 int nft_inspect(nft_stage stage, void *context, struct error *err);
 
+/** A netlink handler that only wants to know whether there is an answer. */
+int nft_ignore_message(struct nlmsghdr *header, void *context);
+
 /** Stages the table with all its sets, chains and rules, unless it stands. */
 void nft_stage_table(struct nft_session *session);
 void nft_stage_delete_table(struct nft_session *session);
@@ -86,10 +96,14 @@ void nft_stage_elements(struct nft_session *session, enum nft_set set, const str
 void nft_stage_delete_elements(struct nft_session *session, enum nft_set set, const struct nft_element *elements,
                                size_t count);
 
-/** Stages the chain that masquerades what leaves `network` for elsewhere, unless it stands; writes its name. */
+/* nft_chain.c: chains beside those every table has; each function stages one unless it stands, and writes its name. */
+
+/** The chain that masquerades what leaves `network` for elsewhere. */
 int nft_stage_masquerade_chain(struct nft_session *session, const struct cni_address *network, char name[64]);
-/** Stages the chain that masquerades what comes from `network` itself or from the host's loopback. */
+/** The chain that masquerades what comes from `network` itself or from the host's loopback. */
 int nft_stage_return_chain(struct nft_session *session, const struct cni_address *network, char name[64]);
+/** The chain that ends the search for a published port unless all conditions are met. */
+int nft_stage_gate_chain(struct nft_session *session, const struct nft_conditions *conditions, char name[64]);
 void nft_stage_delete_chain(struct nft_session *session, const char *name);
 /** The chain that masquerades everything. */
 #define NFT_CHAIN_MASQUERADE_ALL "masquerade_all"
@@ -104,7 +118,7 @@ int nft_read_elements(struct nft_session *session, enum nft_set set, nft_element
 int nft_find_element(struct nft_session *session, enum nft_set set, const struct nft_value *key,
                      nft_element_handler handler, void *context);
 
-/* What the stages of nft.c and nft_check.c work on. */
+/* What the stages work on. */
 struct nft_addresses {
         const struct nft_owner *owner;
         const struct cni_address *items;
@@ -124,6 +138,14 @@ enum nft_set nft_set_of_family(enum nft_set set, const struct cni_address *addre
 /** An element handler that copies the element to `context`; its comment does not outlive the call. */
 int nft_note_element(const struct nft_element *element, void *context);
 
+/**
+ * Stages one element. An address is one attachment's at a time, so an element
+ * that is there already was left by an attachment that is gone: it is replaced.
+ */
+int nft_stage_replacing(struct nft_session *session, enum nft_set set, const struct nft_element *element);
+/** Stages an element of a set that names links: one is enough for all attachments. */
+int nft_stage_once(struct nft_session *session, enum nft_set set, const struct nft_element *element);
+
 /** Reports a failed read; -EINTR and -ERESTART pass unreported, for the next attempt. Returns r. */
 int nft_kernel_error(int r, struct error *err);
 
@@ -132,14 +154,68 @@ const struct cni_address *nft_address_of_family(const struct nft_publish *publis
 const char *nft_protocol_name(uint8_t protocol);
 /** True if the port is published at every address. */
 bool nft_port_is_anywhere(const struct cni_address *host_address);
-/** The port's key in the maps; with `at_address` in the ports_at maps. */
-void nft_port_key(const struct nft_port *port, bool at_address, struct nft_value *key);
+/**
+ * The element that leads a published port to the container.
+ * @container: of the family that is published in
+ * @element: its key and data are filled
+ * Returns the set it belongs into; NFT_SET_COUNT when the port is not published in this family.
+ */
+enum nft_set nft_port_element(const struct nft_port *port, const struct cni_address *container,
+                              struct nft_element *element);
+
+/* nft_rule.c: the rule under construction. */
+
+struct nft_rule {
+        struct nl_msg *message;
+        struct nlattr *expressions;
+};
+
+struct nft_rule nft_rule_begin(const char *chain);
+void nft_rule_end(struct nft_session *session, struct nft_rule *rule);
+
+/* Where a family keeps its addresses in the packet. */
+struct nft_family {
+        uint8_t protocol;
+        int offset; /* to be added to an IPv4 set */
+        uint32_t size;
+        uint32_t source;
+        uint32_t destination;
+        unsigned char loopback[16]; /* the loopback network ... */
+        unsigned char mask[16];     /* ... and its mask */
+        unsigned char multicast;    /* first byte of multicast addresses ... */
+        unsigned char multicast_mask;
+};
+
+/** IPv4, then IPv6. */
+extern const struct nft_family nft_families[2];
+
+const struct nft_family *nft_family_of(const struct cni_address *address);
+
+/* The low registers are free at each load: a rule loads what it compares just before it. */
+void nft_match_family(struct nl_msg *message, const struct nft_family *family);
+void nft_load_source(struct nl_msg *message, const struct nft_family *family, uint32_t reg);
+void nft_load_destination(struct nl_msg *message, const struct nft_family *family, uint32_t reg);
+/** Compares the address in the first register with a network. */
+void nft_match_network(struct nl_msg *message, const struct nft_family *family, enum nft_cmp_ops op,
+                       const struct cni_address *network);
+
+/** A chain: type NULL for one that is not hooked. */
+struct nft_chain {
+        const char *name;
+        const char *type;
+        uint32_t hook;
+        int32_t priority;
+};
+
+void nft_stage_chain(struct nft_session *session, const struct nft_chain *chain);
 
 /* nft_owner.c */
 
 /** "NETWORK CONTAINER IFNAME"; without a container id the network alone. */
 void nft_owner_comment(const char *network, const char *container_id, const char *ifname,
                        char comment[NFT_COMMENT_SIZE]);
+/** A number that keeps texts apart. */
+uint64_t nft_hash(const char *text);
 /** True if the comment tells that the element belongs to what `owner` describes. */
 bool nft_owner_has(const struct nft_owner *owner, const char *comment);
 

@@ -150,10 +150,109 @@ teardown() {
         serve c1 80
         run in_outside $FETCH http://$HOST_ADDRESS:20999/
         assert_success
-        assert_equal "$(in_host nft list chain inet netplug published | grep -c dnat)" 4
+        # One element a family, not a rule or an element each.
+        assert_equal "$(in_host nft list map inet netplug ports4 | grep -c "$NETWORK")" 1
+        assert_equal "$(in_host nft list ruleset | grep -c dnat)" 8
         check c1
         detach c1
         assert_nothing_left "$BEFORE"
+}
+
+@test "a range of ports leads to the ports of the same numbers, and only it" {
+        attach c1 "$(jq -cn '[range(8000; 8100) | {hostPort: ., containerPort: .}]')"
+        attach c2 '[{"hostPort": 9000, "containerPort": 80}, {"hostPort": 9001, "containerPort": 81}]'
+        serve c1 8042
+        serve c1 8100
+        serve c2 81
+        run in_outside $FETCH http://$HOST_ADDRESS:8042/
+        assert_success
+        run in_outside $FETCH "http://[$HOST_ADDRESS6]:8042/"
+        assert_success
+        run in_outside $FETCH http://$HOST_ADDRESS:9001/
+        assert_success
+        run in_outside $FETCH http://$HOST_ADDRESS:8100/
+        assert_failure
+        run in_host nft list map inet netplug same4
+        assert_output_contains "tcp . 8000-8099" "10.77.0.2"
+        # What lies within the range is taken, also for a larger range, and by a single address.
+        for taken in '[{"hostPort": 8050, "containerPort": 1}]' '[{"hostPort": 8099, "containerPort": 80, "hostIP": "127.0.0.1"}]' \
+                "$(jq -cn '[range(7000; 9000) | {hostPort: ., containerPort: .}]')"; do
+                PORTS=$taken
+                run cni ADD portmap c2 "$(plugin_conf portmap)"
+                assert_cni_error 100 "/tcp is already allocated to container c1"
+        done
+        PORTS='[{"hostPort": 1, "containerPort": 1}, {"hostPort": 1, "containerPort": 2}]'
+        run cni ADD portmap c2 "$(plugin_conf portmap)"
+        assert_cni_error 7 "host port 1 is published to two ports"
+}
+
+@test "conditions say which packets a published port takes" {
+        CHAIN=$CNI_PLUGINS/bridge attach c1
+        serve c1 80
+        serve_outside 80
+        PORTS=$WEB
+        conditions='.conditionsV4 = ["!", "-s", "198.51.100.0/24", "-d", "127.0.0.0/8"] | .conditionsV6 = ["-i", "upl+"]'
+        run cni ADD portmap c1 "$(plugin_conf portmap "$conditions")"
+        assert_success
+        run in_host $FETCH http://127.0.0.1:8080/
+        assert_success
+        run in_host $FETCH http://$HOST_ADDRESS:8080/
+        assert_failure
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_failure
+        run in_outside $FETCH "http://[$HOST_ADDRESS6]:8080/"
+        assert_success
+        run in_host $FETCH "http://[$HOST_ADDRESS6]:8080/"
+        assert_failure
+        cni DEL portmap c1 "$(plugin_conf portmap)"
+        run in_host nft list ruleset
+        refute_output_contains "gate_"
+        run cni ADD portmap c1 "$(plugin_conf portmap '.conditionsV4 = ["-m", "mark"]')"
+        assert_cni_error 2 "conditionsV4[0]" "'-m'" "-s and -d"
+        run cni ADD portmap c1 "$(plugin_conf portmap '.conditionsV4 = ["-d", "fd00::1"]')"
+        assert_cni_error 7 "conditionsV4[1]" "fd00::1"
+        run cni ADD portmap c1 "$(plugin_conf portmap '.conditionsV6 = ["!"]')"
+        assert_cni_error 7 "conditionsV6[0]"
+        stop_outside
+}
+
+@test "options for marks and backends are taken as the reference plugin takes them" {
+        CHAIN=$CNI_PLUGINS/bridge attach c1
+        PORTS='[{"hostPort": 8080, "containerPort": 80, "hostIP": "[::]"}]'
+        run cni ADD portmap c1 "$(plugin_conf portmap '.markMasqBit = 5 | .backend = "iptables"')"
+        assert_success
+        run in_host nft list map inet netplug ports4
+        refute_output_contains 8080
+        run in_host nft list map inet netplug ports6
+        assert_output_contains 8080
+        run cni ADD portmap c2 "$(plugin_conf portmap '.markMasqBit = 5 | .externalSetMarkChain = "KUBE-MARK-MASQ"')"
+        assert_cni_error 7 "externalSetMarkChain"
+        run cni ADD portmap c2 "$(plugin_conf portmap '.markMasqBit = 32')"
+        assert_cni_error 7 "markMasqBit"
+        run cni ADD portmap c2 "$(plugin_conf portmap '.backend = "ipfw"')"
+        assert_cni_error 7 "backend" "ipfw"
+        run cni STATUS portmap c2 "$(plugin_conf portmap '.externalSetMarkChain = "X"')"
+        assert_success
+}
+
+@test "at ::1 a published port is refused at once, and callers of localhost go on to 127.0.0.1" {
+        attach c1 "$WEB"
+        serve c1 80
+        run in_host curl --silent --show-error --max-time 3 "http://[::1]:8080/"
+        assert_failure 7
+        run in_host $FETCH http://localhost:8080/
+        assert_success
+}
+
+@test "sctp is published" {
+        in_host socat -u SCTP-LISTEN:1,bind=127.0.0.1 /dev/null </dev/null >/dev/null 2>"$BATS_TEST_TMPDIR/sctp" &
+        wait_until -t 1 grep -q . "$BATS_TEST_TMPDIR/sctp" 2>/dev/null || true
+        kill $! 2>/dev/null || true
+        ! grep -q "not supported" "$BATS_TEST_TMPDIR/sctp" || skip "the kernel has no SCTP"
+        attach c1 '[{"hostPort": 3868, "containerPort": 3869, "protocol": "SCTP"}]'
+        spawn nsenter --net="/run/netns/$HOST_NETNS-c1" -- socat SCTP-LISTEN:3869,fork SYSTEM:'echo pong'
+        SERVERS+=("$SPAWNED")
+        wait_until in_outside bash -c "socat -t 2 - SCTP:$HOST_ADDRESS:3868 </dev/null | grep -qx pong"
 }
 
 @test "snat false publishes without masquerade" {
