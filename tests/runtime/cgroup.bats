@@ -269,3 +269,10 @@ set_resources() {
         run myrun list -q
         assert_output ""
 }
+
+@test "a container starts under a memory limit of 512 KiB" {
+        set_args true
+        set_resources '{"memory": {"limit": 524288}}'
+        run myrun run "$ID"
+        assert_status 0
+}
