@@ -274,5 +274,5 @@ set_resources() {
         set_args true
         set_resources '{"memory": {"limit": 524288}}'
         run myrun run "$ID"
-        assert_status 0
+        assert_success
 }
