@@ -44,7 +44,7 @@ static void put_linux(struct json_writer *writer) {
         json_end_object(writer);
         json_begin_object(writer, "mountExtensions");
         json_begin_object(writer, "idmap");
-        json_put_bool(writer, "enabled", false);
+        json_put_bool(writer, "enabled", true);
         json_end_object(writer);
         json_end_object(writer);
         json_end_object(writer);
@@ -52,6 +52,7 @@ static void put_linux(struct json_writer *writer) {
 
 int cmd_features(const struct command *command, void *context, int argc, char **argv) {
         _cleanup_json_writer_ struct json_writer writer = {.indent = 2};
+        _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_free_ char *text = NULL;
         int r = cmd_parse(command, NULL, &argc, &argv);
 
@@ -62,7 +63,7 @@ int cmd_features(const struct command *command, void *context, int argc, char **
         json_put_string(&writer, "ociVersionMin", "1.0.0");
         json_put_string(&writer, "ociVersionMax", "1.3.0");
         put_hooks(&writer);
-        json_put_strings(&writer, "mountOptions", mount_options_known());
+        json_put_strings(&writer, "mountOptions", mount_options_known(arena));
         put_linux(&writer);
         json_end_object(&writer);
         text = json_writer_take(&writer);

@@ -155,6 +155,10 @@ static int prepare_root(struct creation *creation, struct error *err) {
         const struct runtime_config *config = &creation->bundle.config;
         struct launch *launch = &creation->launch;
         bool mounts = config->linux_.namespaces[NAMESPACE_MOUNT].present;
+        struct mount_request request = {.config = config,
+                                        .bundle = creation->bundle.path,
+                                        .proc_fd = launch->proc_fd,
+                                        .user_namespace = launch->namespaces.join[NAMESPACE_USER]};
         int r;
 
         launch->rootfs.readonly = config->root->readonly;
@@ -163,7 +167,7 @@ static int prepare_root(struct creation *creation, struct error *err) {
                                     &launch->rootfs.propagation_recursive, err);
         if (r < 0 || (r = rootfs_prepare(&launch->rootfs, creation->bundle.rootfs, mounts, err)) < 0)
                 return r;
-        return mount_plan_prepare(creation->bundle.arena, config, creation->bundle.path, &launch->mounts, err);
+        return mount_plan_prepare(creation->bundle.arena, &request, &launch->mounts, err);
 }
 
 static bool mounts_cgroups(const struct runtime_config *config) {

@@ -155,6 +155,7 @@ static int run_hooks(struct init *init, struct error *err) {
 static int build_root(struct init *init, struct error *err) {
         struct launch *launch = init->launch;
         const struct runtime_linux *config = &launch->config->linux_;
+        const struct mount_cgroup cgroup = {launch->cgroup, has_namespace(init, NAMESPACE_CGROUP)};
         bool in_user_namespace = has_namespace(init, NAMESPACE_USER);
         int root = -1;
         int r;
@@ -163,7 +164,7 @@ static int build_root(struct init *init, struct error *err) {
         if (r < 0)
                 return r;
         root = launch->rootfs.mount_fd;
-        r = mount_plan_apply(&launch->mounts, root, launch->cgroup, has_namespace(init, NAMESPACE_CGROUP), err);
+        r = mount_plan_apply(&launch->mounts, root, &cgroup, err);
         if (r < 0)
                 return r;
         if (!launch->mounts.binds_dev && (r = devices_create(root, config, in_user_namespace, err)) < 0)

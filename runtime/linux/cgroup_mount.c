@@ -10,6 +10,7 @@
 #include "../../lib/cleanup.h"
 #include "../../lib/path.h"
 #include "../../lib/str.h"
+#include "file_system.h"
 #include "mounts.h"
 
 /* The container's own directory of one hierarchy, as a mount of its own. */
@@ -33,7 +34,7 @@ static int mount_unified(const char *directory, bool cgroup_namespace, int targe
 
         if (!cgroup_namespace)
                 return bind_directory(directory, target, attributes, err);
-        fd = mount_new("cgroup2", "cgroup", NULL, attributes, &ignored);
+        fd = file_system_new("cgroup2", "cgroup", NULL, attributes, &ignored);
         /* In a user namespace without a network namespace the kernel may refuse; the directory is the same. */
         return fd < 0 ? bind_directory(directory, target, attributes, err) : mount_attach(fd, target, err);
 }
@@ -79,7 +80,7 @@ int cgroup_mount(const struct cgroup *cgroup, bool cgroup_namespace, int target,
         if (count == 1 && hierarchies[0].v2)
                 return mount_unified(hierarchies[0].directory, cgroup_namespace, target, attributes, err);
 
-        tmpfs = mount_new("tmpfs", "tmpfs", words, attributes & ~(uint64_t) MOUNT_ATTR_RDONLY, err);
+        tmpfs = file_system_new("tmpfs", "tmpfs", words, attributes & ~(uint64_t) MOUNT_ATTR_RDONLY, err);
         if (tmpfs < 0)
                 return tmpfs;
         r = mount_attach(tmpfs, target, err);

@@ -1,11 +1,18 @@
 #include "idmap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
 #include "../../lib/str.h"
+#include "namespaces.h"
 #include "procfs.h"
 
 static char *map_text(const struct runtime_id_mappings *mappings) {
@@ -30,16 +37,146 @@ static int write_map(int proc_fd, pid_t pid, const char *file, const struct runt
         return r < 0 ? error_wrap(err, "%s", field) : 0;
 }
 
-int idmap_write(int proc_fd, pid_t pid, const struct runtime_linux *config, struct error *err) {
+static int write_maps(int proc_fd, pid_t pid, const struct idmap *map, struct error *err) {
         int r;
 
         /* Who may not change groups outside may not drop them inside: the kernel wants that settled first. */
         if (geteuid() != 0 && (r = procfs_write_process(proc_fd, pid, "setgroups", "deny", err)) < 0)
                 return r;
-        r = write_map(proc_fd, pid, "uid_map", &config->uid_mappings, "linux.uidMappings", err);
-        if (r < 0)
-                return r;
-        return write_map(proc_fd, pid, "gid_map", &config->gid_mappings, "linux.gidMappings", err);
+        r = write_map(proc_fd, pid, "uid_map", &map->uids, "uidMappings", err);
+        return r < 0 ? r : write_map(proc_fd, pid, "gid_map", &map->gids, "gidMappings", err);
+}
+
+int idmap_write(int proc_fd, pid_t pid, const struct runtime_linux *config, struct error *err) {
+        struct idmap map = idmap_of(config);
+        int r = write_maps(proc_fd, pid, &map, err);
+
+        return r < 0 ? error_wrap(err, "linux") : 0;
+}
+
+static bool mappings_equal(const struct runtime_id_mappings *a, const struct runtime_id_mappings *b) {
+        return a->count == b->count &&
+               (a->items == b->items || memcmp(a->items, b->items, a->count * sizeof(*a->items)) == 0);
+}
+
+bool idmap_equal(const struct idmap *a, const struct idmap *b) {
+        return mappings_equal(&a->uids, &b->uids) && mappings_equal(&a->gids, &b->gids);
+}
+
+/* A process in a new user namespace that waits until the other end of the pipe is closed, also by our end. */
+static pid_t hold_namespace(int *hold) {
+        int ends[2];
+        pid_t pid;
+        char byte;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -errno;
+        pid = namespaces_clone(CLONE_NEWUSER, -1, SIGCHLD);
+        if (pid == 0) {
+                fd_close(ends[1]);
+                (void) !read(ends[0], &byte, 1);
+                _exit(EXIT_SUCCESS);
+        }
+        fd_close(ends[0]);
+        *hold = ends[1];
+        return pid;
+}
+
+int idmap_namespace(int proc_fd, const struct idmap *map, struct error *err) {
+        _cleanup_fd_ int fd = -1;
+        char path[PROCFS_PATH_MAX];
+        int hold = -1;
+        pid_t pid = hold_namespace(&hold);
+        int r;
+
+        if (pid < 0) {
+                fd_close_at(&hold);
+                return error_errno(err, -pid, "a user namespace for the id map cannot be made");
+        }
+        r = write_maps(proc_fd, pid, map, err);
+        if (r >= 0) {
+                (void) snprintf(path, sizeof(path), "%d/ns/user", pid);
+                fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+                r = fd < 0 ? error_errno(err, errno, "a user namespace for the id map cannot be opened") : 0;
+        }
+        fd_close_at(&hold);
+        (void) waitpid(pid, NULL, 0);
+        return r < 0 ? r : take_fd(&fd);
+}
+
+/* The host's id of a range of the container's; false when no single range of the map has all of it. */
+static bool container_to_host(const struct runtime_id_mappings *mappings, uint32_t first, uint32_t size,
+                              uint32_t *host) {
+        for (size_t i = 0; i < mappings->count; i++) {
+                const struct runtime_id_mapping *item = &mappings->items[i];
+                uint64_t skipped = (uint64_t) first - item->container_id;
+
+                if (first >= item->container_id && skipped + size <= item->size) {
+                        *host = item->host_id + (uint32_t) skipped;
+                        return true;
+                }
+        }
+        return false;
+}
+
+static int parse_range(const char *text, const struct runtime_id_mappings *container, struct runtime_id_mapping *out,
+                       struct error *err) {
+        bool relative = text[0] == '@';
+        _cleanup_str_list_ struct str_list parts = {0};
+        uint64_t numbers[3];
+
+        str_list_split(&parts, relative ? text + 1 : text, '-');
+        if (parts.count != ARRAY_SIZE(numbers))
+                return error_set(err, EINVAL, "\"%s\" is not FIRST-HOST-SIZE", text);
+        for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+                if (str_to_u64(parts.items[i], UINT32_MAX, &numbers[i]) < 0)
+                        return error_set(err, EINVAL, "\"%s\" is not FIRST-HOST-SIZE", text);
+        *out = (struct runtime_id_mapping){
+                .container_id = (uint32_t) numbers[0], .host_id = (uint32_t) numbers[1], .size = (uint32_t) numbers[2]};
+        if (relative && !container_to_host(container, out->host_id, out->size, &out->host_id))
+                return error_set(err, EINVAL, "\"%s\": the container's user namespace does not map these ids", text);
+        return 0;
+}
+
+static int parse_ranges(struct arena *arena, const char *text, const struct runtime_id_mappings *container,
+                        struct runtime_id_mappings *out, struct error *err) {
+        _cleanup_str_list_ struct str_list ranges = {0};
+        struct runtime_id_mapping *items;
+
+        str_list_split(&ranges, text, '#');
+        items = arena_alloc(arena, ranges.count, sizeof(*items));
+        for (size_t i = 0; i < ranges.count; i++) {
+                int r = parse_range(ranges.items[i], container, &items[i], err);
+
+                if (r < 0)
+                        return r;
+        }
+        *out = (struct runtime_id_mappings){.items = items, .count = ranges.count};
+        return 0;
+}
+
+int idmap_parse(struct arena *arena, const char *text, const struct idmap *container, struct idmap *out,
+                struct error *err) {
+        _cleanup_str_list_ struct str_list parts = {0};
+
+        *out = (struct idmap){0};
+        str_list_split(&parts, text, ';');
+        for (size_t i = 0; i < parts.count; i++) {
+                const char *part = parts.items[i];
+                int r;
+
+                if (str_starts_with(part, "uids="))
+                        r = parse_ranges(arena, part + strlen("uids="), &container->uids, &out->uids, err);
+                else if (str_starts_with(part, "gids="))
+                        r = parse_ranges(arena, part + strlen("gids="), &container->gids, &out->gids, err);
+                else
+                        r = error_set(err, EINVAL, "\"%s\" is neither uids= nor gids=", part);
+                if (r < 0)
+                        return r;
+        }
+        if (out->uids.count == 0 || out->gids.count == 0)
+                return error_set(err, EINVAL, "uids= and gids= must be given together");
+        return 0;
 }
 
 bool idmap_has_root(const struct runtime_id_mappings *mappings) {

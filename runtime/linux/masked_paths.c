@@ -9,6 +9,7 @@
 
 #include "../../lib/cleanup.h"
 #include "../../lib/path.h"
+#include "file_system.h"
 #include "mounts.h"
 
 struct masks {
@@ -40,7 +41,7 @@ static int hide_directory(struct masks *masks, int target, struct error *err) {
         int r;
 
         fd = masks->empty >= 0 ? mount_clone(masks->empty, false, err)
-                               : mount_new("tmpfs", "tmpfs", words, MOUNT_ATTR_RDONLY, err);
+                               : file_system_new("tmpfs", "tmpfs", words, MOUNT_ATTR_RDONLY, err);
         if (fd < 0)
                 return fd;
         r = mount_attach(fd, target, err);

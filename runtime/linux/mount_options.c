@@ -1,6 +1,7 @@
 #include "mount_options.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mount.h>
 
@@ -11,128 +12,150 @@
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif
 
-enum kind { OWN, RECURSIVE, PROPAGATION, SUPERBLOCK, BIND, RBIND, REMOUNT, COPY_UP, IDMAP, RIDMAP, NOTHING };
-
-struct row {
+/* An attribute of a mount. Each word has a recursive form, with an "r" before it. */
+struct attribute {
         const char *word;
-        enum kind kind;
-        uint64_t set; /* attributes, or the propagation */
+        uint64_t set;
         uint64_t clear;
-        const char *superblock; /* the superblock's option of that name, where it has one */
 };
 
-static const struct row rows[] = {
-        {"ro", OWN, MOUNT_ATTR_RDONLY, 0, "ro"},
-        {"rw", OWN, 0, MOUNT_ATTR_RDONLY, NULL},
-        {"nosuid", OWN, MOUNT_ATTR_NOSUID, 0, NULL},
-        {"suid", OWN, 0, MOUNT_ATTR_NOSUID, NULL},
-        {"nodev", OWN, MOUNT_ATTR_NODEV, 0, NULL},
-        {"dev", OWN, 0, MOUNT_ATTR_NODEV, NULL},
-        {"noexec", OWN, MOUNT_ATTR_NOEXEC, 0, NULL},
-        {"exec", OWN, 0, MOUNT_ATTR_NOEXEC, NULL},
-        {"nodiratime", OWN, MOUNT_ATTR_NODIRATIME, 0, NULL},
-        {"diratime", OWN, 0, MOUNT_ATTR_NODIRATIME, NULL},
-        {"nosymfollow", OWN, MOUNT_ATTR_NOSYMFOLLOW, 0, NULL},
-        {"symfollow", OWN, 0, MOUNT_ATTR_NOSYMFOLLOW, NULL},
-        {"relatime", OWN, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, NULL},
-        {"norelatime", OWN, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, NULL},
-        {"noatime", OWN, MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, NULL},
-        {"atime", OWN, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, NULL},
-        {"strictatime", OWN, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, NULL},
-        {"nostrictatime", OWN, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, NULL},
-        {"rro", RECURSIVE, MOUNT_ATTR_RDONLY, 0, NULL},
-        {"rrw", RECURSIVE, 0, MOUNT_ATTR_RDONLY, NULL},
-        {"rnosuid", RECURSIVE, MOUNT_ATTR_NOSUID, 0, NULL},
-        {"rsuid", RECURSIVE, 0, MOUNT_ATTR_NOSUID, NULL},
-        {"rnodev", RECURSIVE, MOUNT_ATTR_NODEV, 0, NULL},
-        {"rdev", RECURSIVE, 0, MOUNT_ATTR_NODEV, NULL},
-        {"rnoexec", RECURSIVE, MOUNT_ATTR_NOEXEC, 0, NULL},
-        {"rexec", RECURSIVE, 0, MOUNT_ATTR_NOEXEC, NULL},
-        {"rnodiratime", RECURSIVE, MOUNT_ATTR_NODIRATIME, 0, NULL},
-        {"rdiratime", RECURSIVE, 0, MOUNT_ATTR_NODIRATIME, NULL},
-        {"rnosymfollow", RECURSIVE, MOUNT_ATTR_NOSYMFOLLOW, 0, NULL},
-        {"rsymfollow", RECURSIVE, 0, MOUNT_ATTR_NOSYMFOLLOW, NULL},
-        {"rrelatime", RECURSIVE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, NULL},
-        {"rnorelatime", RECURSIVE, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, NULL},
-        {"rnoatime", RECURSIVE, MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, NULL},
-        {"ratime", RECURSIVE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, NULL},
-        {"rstrictatime", RECURSIVE, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, NULL},
-        {"rnostrictatime", RECURSIVE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, NULL},
-        {"private", PROPAGATION, MS_PRIVATE, 0, NULL},
-        {"rprivate", PROPAGATION, MS_PRIVATE | MS_REC, 0, NULL},
-        {"slave", PROPAGATION, MS_SLAVE, 0, NULL},
-        {"rslave", PROPAGATION, MS_SLAVE | MS_REC, 0, NULL},
-        {"shared", PROPAGATION, MS_SHARED, 0, NULL},
-        {"rshared", PROPAGATION, MS_SHARED | MS_REC, 0, NULL},
-        {"unbindable", PROPAGATION, MS_UNBINDABLE, 0, NULL},
-        {"runbindable", PROPAGATION, MS_UNBINDABLE | MS_REC, 0, NULL},
-        {"sync", SUPERBLOCK, 0, 0, "sync"},
-        {"async", SUPERBLOCK, 0, 0, "async"},
-        {"dirsync", SUPERBLOCK, 0, 0, "dirsync"},
-        {"lazytime", SUPERBLOCK, 0, 0, "lazytime"},
-        {"nolazytime", SUPERBLOCK, 0, 0, "nolazytime"},
-        {"mand", SUPERBLOCK, 0, 0, "mand"},
-        {"nomand", SUPERBLOCK, 0, 0, "nomand"},
-        {"iversion", NOTHING, 0, 0, NULL},
-        {"noiversion", NOTHING, 0, 0, NULL},
-        {"silent", NOTHING, 0, 0, NULL},
-        {"loud", NOTHING, 0, 0, NULL},
-        {"defaults", NOTHING, 0, 0, NULL},
-        {"bind", BIND, 0, 0, NULL},
-        {"rbind", RBIND, 0, 0, NULL},
-        {"remount", REMOUNT, 0, 0, NULL},
-        {"tmpcopyup", COPY_UP, 0, 0, NULL},
-        {"idmap", IDMAP, 0, 0, NULL},
-        {"ridmap", RIDMAP, 0, 0, NULL},
+static const struct attribute attributes[] = {
+        {"ro", MOUNT_ATTR_RDONLY, 0},
+        {"rw", 0, MOUNT_ATTR_RDONLY},
+        {"nosuid", MOUNT_ATTR_NOSUID, 0},
+        {"suid", 0, MOUNT_ATTR_NOSUID},
+        {"nodev", MOUNT_ATTR_NODEV, 0},
+        {"dev", 0, MOUNT_ATTR_NODEV},
+        {"noexec", MOUNT_ATTR_NOEXEC, 0},
+        {"exec", 0, MOUNT_ATTR_NOEXEC},
+        {"nodiratime", MOUNT_ATTR_NODIRATIME, 0},
+        {"diratime", 0, MOUNT_ATTR_NODIRATIME},
+        {"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0},
+        {"symfollow", 0, MOUNT_ATTR_NOSYMFOLLOW},
+        {"relatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
+        {"norelatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME},
+        {"noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME},
+        {"atime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
+        {"strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME},
+        {"nostrictatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
 };
 
-static const struct row *find_row(const char *word) {
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-                if (str_equal(rows[i].word, word))
-                        return &rows[i];
+/* How mounts made below are passed on. Again with recursive forms. */
+static const struct propagation {
+        const char *word;
+        uint64_t value;
+} propagations[] = {
+        {"private", MS_PRIVATE},
+        {"slave", MS_SLAVE},
+        {"shared", MS_SHARED},
+        {"unbindable", MS_UNBINDABLE},
+};
+
+/* Options of the file system itself that mount(2) has a flag for; 0: the word says what is so anyway. */
+static const struct superblock {
+        const char *word;
+        unsigned long flag;
+        bool old_call; /* fsconfig(2) does not know the word */
+} superblocks[] = {
+        {"sync", MS_SYNCHRONOUS, false},
+        {"async", 0, false},
+        {"dirsync", MS_DIRSYNC, false},
+        {"lazytime", MS_LAZYTIME, false},
+        {"nolazytime", 0, false},
+        {"mand", MS_MANDLOCK, false},
+        {"nomand", 0, false},
+        {"iversion", MS_I_VERSION, true},
+        {"noiversion", 0, true},
+        {"silent", 0, true},
+        {"loud", 0, true},
+        {"defaults", 0, true},
+};
+
+/* What the runtime itself has to do. */
+#define NONE SIZE_MAX
+#define AT(field) offsetof(struct mount_options, field)
+
+static const struct action {
+        const char *word;
+        size_t flag;
+        size_t recursive;
+} actions[] = {
+        {"bind", AT(bind), NONE},       {"rbind", AT(bind), AT(bind_recursive)},
+        {"remount", AT(remount), NONE}, {"tmpcopyup", AT(copy_up), NONE},
+        {"idmap", AT(idmap), NONE},     {"ridmap", AT(idmap), AT(idmap_recursive)},
+};
+
+/* The rows of all these tables begin with the word. */
+static const char *word_of(const void *table, size_t size, size_t row) {
+        return *(const char *const *) ((const char *) table + row * size);
+}
+
+static const void *find_row(const void *table, size_t count, size_t size, const char *word) {
+        for (size_t i = 0; i < count; i++)
+                if (str_equal(word_of(table, size, i), word))
+                        return (const char *) table + i * size;
         return NULL;
 }
 
-/* The last word about an attribute counts. */
-static void set_attributes(struct mount_attributes *attributes, const struct row *row) {
-        attributes->set = (attributes->set & ~row->clear) | row->set;
-        attributes->clear = (attributes->clear & ~row->set) | row->clear;
+/* A table as find_row() takes it. */
+#define ROWS(table) (table), ARRAY_SIZE(table), sizeof((table)[0])
+
+/* The same where "r" before the word makes the recursive form. */
+static const void *find_either(const void *table, size_t count, size_t size, const char *word, bool *recursive) {
+        const void *row = find_row(table, count, size, word);
+
+        *recursive = !row && word[0] == 'r';
+        return *recursive ? find_row(table, count, size, word + 1) : row;
 }
 
-static void apply_row(struct mount_options *out, const struct row *row) {
-        switch (row->kind) {
-        case OWN:
-                set_attributes(&out->own, row);
-                break;
-        case RECURSIVE:
-                set_attributes(&out->recursive, row);
-                break;
-        case PROPAGATION:
-                out->propagation = row->set & ~(uint64_t) MS_REC;
-                out->propagation_recursive = (row->set & MS_REC) != 0;
-                break;
-        case BIND:
-                out->bind = true;
-                break;
-        case RBIND:
-                out->bind = out->bind_recursive = true;
-                break;
-        case REMOUNT:
-                out->remount = true;
-                break;
-        case COPY_UP:
-                out->copy_up = true;
-                break;
-        case IDMAP:
-                out->idmap = true;
-                break;
-        case RIDMAP:
-                out->idmap = out->idmap_recursive = true;
-                break;
-        case SUPERBLOCK:
-        case NOTHING:
-                break;
+/* The last word about an attribute counts. */
+static void set_attributes(struct mount_attributes *out, const struct attribute *row) {
+        out->set = (out->set & ~row->clear) | row->set;
+        out->clear = (out->clear & ~row->set) | row->clear;
+}
+
+static void set_flag(struct mount_options *out, size_t offset) {
+        if (offset != NONE)
+                *(bool *) ((char *) out + offset) = true;
+}
+
+/* "idmap=uids=0-1000-10;gids=0-1000-10", crun's way to give the map with the option. */
+static bool apply_idmap(const char *word, struct mount_options *out) {
+        const char *equals = strchr(word, '=');
+
+        if (!equals || !(str_starts_with(word, "idmap=") || str_starts_with(word, "ridmap=")))
+                return false;
+        out->idmap = true;
+        out->idmap_recursive = word[0] == 'r';
+        out->idmap_text = equals + 1;
+        return true;
+}
+
+/* True if the word is one of ours; *superblock is set to it if fsconfig(2) knows it, too. */
+static bool apply_word(const char *word, struct mount_options *out, const char **superblock) {
+        const struct attribute *attribute;
+        const struct propagation *propagation;
+        const struct superblock *option = find_row(ROWS(superblocks), word);
+        const struct action *action = find_row(ROWS(actions), word);
+        bool recursive;
+
+        *superblock = NULL;
+        if ((attribute = find_either(ROWS(attributes), word, &recursive))) {
+                set_attributes(recursive ? &out->recursive : &out->own, attribute);
+        } else if ((propagation = find_either(ROWS(propagations), word, &recursive))) {
+                out->propagation = propagation->value;
+                out->propagation_recursive = recursive;
+        } else if (option) {
+                out->old_flags |= option->flag;
+                out->old_call |= option->old_call && option->flag != 0;
+                *superblock = option->old_call ? NULL : word;
+        } else if (action) {
+                set_flag(out, action->flag);
+                set_flag(out, action->recursive);
+        } else {
+                return apply_idmap(word, out);
         }
+        return true;
 }
 
 void mount_options_parse(struct arena *arena, const char *const *words, struct mount_options *out) {
@@ -144,38 +167,58 @@ void mount_options_parse(struct arena *arena, const char *const *words, struct m
         while (words[count])
                 count++;
         out->fs = fs = arena_alloc(arena, count + 1, sizeof(*fs));
-        out->fs_set = fs_set = arena_alloc(arena, count + 1, sizeof(*fs_set));
+        out->fs_set = fs_set = arena_alloc(arena, count + 2, sizeof(*fs_set));
         for (size_t i = 0; i < count; i++) {
-                const struct row *row = find_row(words[i]);
+                const char *superblock = NULL;
 
-                if (row) {
-                        apply_row(out, row);
-                        if (row->superblock)
-                                *fs_set++ = row->superblock;
-                } else if (words[i][0] != '\0') {
+                if (!apply_word(words[i], out, &superblock) && words[i][0] != '\0')
                         *fs++ = words[i];
-                }
+                if (superblock)
+                        *fs_set++ = superblock;
         }
+        if (out->own.set & MOUNT_ATTR_RDONLY)
+                *fs_set = "ro";
 }
 
 int mount_propagation_parse(const char *word, uint64_t *propagation, bool *recursive, struct error *err) {
-        const struct row *row = str_empty(word) ? NULL : find_row(word);
+        const struct propagation *row;
 
         *propagation = 0;
         *recursive = false;
         if (str_empty(word))
                 return 0;
-        if (!row || row->kind != PROPAGATION)
+        row = find_either(ROWS(propagations), word, recursive);
+        if (!row)
                 return error_set(err, EINVAL, "linux.rootfsPropagation: unknown value \"%s\"", word);
-        *propagation = row->set & ~(uint64_t) MS_REC;
-        *recursive = (row->set & MS_REC) != 0;
+        *propagation = row->value;
         return 0;
 }
 
-const char *const *mount_options_known(void) {
-        static const char *names[ARRAY_SIZE(rows) + 1];
+const char *const *mount_options_known(struct arena *arena) {
+        static const struct {
+                const void *rows;
+                size_t count;
+                size_t size;
+                bool recursive; /* the words have recursive forms */
+        } tables[] = {{ROWS(attributes), true},
+                      {ROWS(propagations), true},
+                      {ROWS(superblocks), false},
+                      {ROWS(actions), false}};
+        size_t room = 1;
+        size_t count = 0;
+        const char **names;
 
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-                names[i] = rows[i].word;
+        for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+                room += 2 * tables[i].count;
+        names = arena_alloc(arena, room, sizeof(*names));
+        for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+                for (size_t row = 0; row < tables[i].count; row++) {
+                        names[count++] = word_of(tables[i].rows, tables[i].size, row);
+                        if (tables[i].recursive) {
+                                const char *word = names[count - 1];
+
+                                names[count++] = arena_printf(arena, "r%s", word);
+                        }
+                }
         return names;
 }

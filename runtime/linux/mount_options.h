@@ -26,8 +26,11 @@ struct mount_options {
         bool bind_recursive;
         bool remount;
         bool copy_up;              /* tmpcopyup: fill a tmpfs with what it hides */
-        bool idmap;                /* map ids of a bind mount as the container's user namespace does */
+        bool idmap;                /* map ids as mounts[].uidMappings or the container's user namespace do */
         bool idmap_recursive;      /* likewise, and of all mounts below it */
+        const char *idmap_text;    /* the map that came with the option, see idmap_parse(); NULL: none */
+        unsigned long old_flags;   /* MS_* of the superblock, for mount(2) */
+        bool old_call;             /* some of old_flags only mount(2) can set */
         const char *const *fs;     /* what is left, for the file system: "size=64k"; NULL-terminated */
         const char *const *fs_set; /* options of the superblock by name: "ro", "sync"; NULL-terminated */
 };
@@ -39,5 +42,5 @@ void mount_options_parse(struct arena *arena, const char *const *words, struct m
 /** The MS_* value for linux.rootfsPropagation; 0 for NULL, -EINVAL for an unknown word. */
 int mount_propagation_parse(const char *word, uint64_t *propagation, bool *recursive, struct error *err);
 
-/** All option words this build knows, NULL-terminated, for `features`; static storage. */
-const char *const *mount_options_known(void);
+/** All option words this build knows, NULL-terminated, for `features`. */
+const char *const *mount_options_known(struct arena *arena);

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
@@ -14,9 +14,8 @@
 #include "../../lib/str.h"
 #include "cgroup_mount.h"
 #include "copy_up.h"
-
-/* The kernel takes at most this much as the value of one option (fsconfig(2)). */
-#define FS_VALUE_MAX 255
+#include "file_system.h"
+#include "mount_target.h"
 
 int mount_set_attributes(int fd, const struct mount_attributes *attributes, uint64_t propagation, bool recursive,
                          struct error *err) {
@@ -45,114 +44,104 @@ int mount_clone(int fd, bool recursive, struct error *err) {
         return tree;
 }
 
-/* The kernel's own words about a refused mount, which a file system context keeps for its reader. */
-static int fs_error(int context, const char *what, struct error *err) {
-        int code = errno;
-        char text[256];
-        ssize_t n = read(context, text, sizeof(text) - 1);
+/* --- maps of ids ---------------------------------------------------------- */
 
-        if (n <= 2)
-                return error_errno(err, code, "%s", what);
-        text[n] = '\0';
-        text[strcspn(text, "\n")] = '\0';
-        return error_errno(err, code, "%s: %s", what, text + 2);
+/* Which property asked for the map, for messages about it. */
+static const char *map_property(const struct mount_plan_item *item) {
+        return item->mount->uid_mappings.count > 0 ? "uidMappings, gidMappings"
+               : item->options.idmap_recursive     ? "option ridmap"
+                                                   : "option idmap";
 }
 
-static int set_fs_option(int context, const char *word, struct error *err) {
-        const char *equals = strchr(word, '=');
-        _cleanup_free_ char *key = equals ? xstrndup(word, (size_t) (equals - word)) : xstrdup(word);
-        int r = equals ? fsconfig(context, FSCONFIG_SET_STRING, key, equals + 1, 0)
-                       : fsconfig(context, FSCONFIG_SET_FLAG, key, NULL, 0);
+/* The map the mount gives, or else the one of the container's user namespace. */
+static int find_map(struct arena *arena, const struct mount_request *request, const struct mount_plan_item *item,
+                    struct idmap *out, struct error *err) {
+        const struct runtime_mount *mount = item->mount;
+        const struct runtime_linux *config = &request->config->linux_;
+        struct idmap own = idmap_of(config);
 
-        return r < 0 ? fs_error(context, word, err) : 0;
+        *out = (struct idmap){.uids = mount->uid_mappings, .gids = mount->gid_mappings};
+        if (out->uids.count > 0)
+                return 0;
+        if (item->options.idmap_text)
+                return idmap_parse(arena, item->options.idmap_text, &own, out, err);
+        *out = own;
+        if (out->uids.count > 0 || request->user_namespace >= 0)
+                return 0;
+        error_set(err, EINVAL, "there is no map");
+        return error_hint(err, "give the mount uidMappings and gidMappings, or the container a user namespace");
 }
 
-static int open_context(const char *type, const char *source, struct error *err) {
-        _cleanup_fd_ int context = fsopen(type, FSOPEN_CLOEXEC);
-
-        if (context < 0 && errno == ENODEV)
-                return error_set(err, ENODEV, "type: the kernel has no file system \"%s\"", type);
-        if (context < 0)
-                return error_errno(err, errno, "type %s", type);
-        if (source && fsconfig(context, FSCONFIG_SET_STRING, "source", source, 0) < 0)
-                return fs_error(context, "source", err);
-        return take_fd(&context);
-}
-
-static int finish_context(int context, const char *type, uint64_t attributes, struct error *err) {
+/* A container that joins a user namespace has no maps of its own: it is that namespace's. */
+static int make_map(const struct mount_request *request, const struct idmap *map, struct error *err) {
         int fd;
 
-        if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-                return fs_error(context, type, err);
-        fd = fsmount(context, FSMOUNT_CLOEXEC, (unsigned int) attributes);
-        return fd < 0 ? fs_error(context, type, err) : fd;
+        if (map->uids.count > 0)
+                return idmap_namespace(request->proc_fd, map, err);
+        /* A copy: init closes the other one when it has joined. */
+        fd = fcntl(request->user_namespace, F_DUPFD_CLOEXEC, 0);
+        return fd < 0 ? error_errno(err, errno, "the container's user namespace") : fd;
 }
 
-int mount_new(const char *type, const char *source, const char *const *words, uint64_t attributes, struct error *err) {
-        _cleanup_fd_ int context = open_context(type, source, err);
+/* Mounts with the same map share its namespace. */
+static int prepare_map(struct arena *arena, const struct mount_request *request, struct mount_plan *plan,
+                       struct mount_plan_item *item, struct error *err) {
+        struct mount_map found = {0};
         int r;
 
-        if (context < 0)
-                return context;
-        for (; words && *words; words++) {
-                r = set_fs_option(context, *words, err);
-                if (r < 0)
-                        return r;
-        }
-        return finish_context(context, type, attributes, err);
-}
-
-/* Attributes that fsmount(2) takes: what is set, for a new mount has nothing to clear. */
-static int new_file_system(const struct mount_plan_item *item, struct error *err) {
-        const struct mount_options *options = &item->options;
-        const char *type = item->mount->type;
-        _cleanup_fd_ int context = open_context(type, item->mount->source, err);
-        uint64_t attributes = options->own.set;
-        int r;
-
-        if (context < 0)
-                return context;
-        for (const char *const *word = options->fs; *word; word++) {
-                r = set_fs_option(context, *word, err);
-                if (r < 0)
-                        return r;
-        }
-        for (const char *const *word = options->fs_set; *word; word++) {
-                /* A tmpfs that is yet to be filled, and /dev, become read-only by their mount alone. */
-                if (str_equal(*word, "ro") && str_equal(type, "tmpfs"))
-                        continue;
-                r = set_fs_option(context, *word, err);
-                if (r < 0)
-                        return r;
-        }
-        if (options->copy_up || str_equal(item->mount->destination, "/dev"))
-                attributes &= ~(uint64_t) MOUNT_ATTR_RDONLY;
-        return finish_context(context, type, attributes, err);
-}
-
-static bool has_long_value(const struct mount_options *options) {
-        for (const char *const *word = options->fs; *word; word++) {
-                const char *equals = strchr(*word, '=');
-
-                if (equals && strlen(equals + 1) > FS_VALUE_MAX)
-                        return true;
-        }
-        return false;
-}
-
-/* For option values beyond what fsconfig(2) takes, such as a long lowerdir of overlay. */
-static int mount_by_data(const struct mount_plan_item *item, int target, struct error *err) {
-        _cleanup_str_list_ struct str_list words = {0};
-        _cleanup_free_ char *data = NULL;
-        char path[PATH_FD_MAX];
-        unsigned long flags = (item->options.own.set & MOUNT_ATTR_RDONLY) ? MS_RDONLY : 0;
-
-        for (const char *const *word = item->options.fs; *word; word++)
-                str_list_add(&words, *word);
-        data = str_list_join(&words, ",");
-        if (mount(item->mount->source, path_of_fd(target, path), item->mount->type, flags, data) < 0)
-                return error_errno(err, errno, "type %s", item->mount->type);
+        if (!item->options.idmap && item->mount->uid_mappings.count == 0)
+                return 0;
+        r = find_map(arena, request, item, &found.map, err);
+        if (r < 0)
+                return error_wrap(err, "%s", map_property(item));
+        for (size_t i = 0; i < plan->map_count; i++)
+                if (idmap_equal(&plan->maps[i].map, &found.map)) {
+                        item->map_fd = plan->maps[i].fd;
+                        return 0;
+                }
+        found.fd = make_map(request, &found.map, err);
+        if (found.fd < 0)
+                return error_wrap(err, "%s", map_property(item));
+        plan->maps[plan->map_count++] = found;
+        item->map_fd = found.fd;
         return 0;
+}
+
+static int map_ids(const struct mount_plan_item *item, int fd, struct error *err) {
+        struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t) item->map_fd};
+        unsigned int flags = AT_EMPTY_PATH | (item->options.idmap_recursive ? AT_RECURSIVE : 0);
+
+        if (item->map_fd < 0 || mount_setattr(fd, "", flags, &attr, sizeof(attr)) == 0)
+                return 0;
+        if (errno == EINVAL)
+                return error_set(err, EINVAL, "%s: the file system%s cannot map ids", map_property(item),
+                                 item->options.idmap_recursive ? ", or one mounted below it," : "");
+        if (errno == ENOSYS)
+                return error_set(err, ENOSYS,
+                                 "%s: the kernel cannot map ids of a mount (Linux 5.12 or newer is needed)",
+                                 map_property(item));
+        return error_errno(err, errno, "%s", map_property(item));
+}
+
+/* --- the plan ------------------------------------------------------------- */
+
+static bool is_on_sysfs(int fd) {
+        struct statfs fs;
+
+        return fstatfs(fd, &fs) == 0 && fs.f_type == SYSFS_MAGIC;
+}
+
+/*
+ * A container without a sysfs of its own gets the host's, with the host's cgroups mounted in
+ * it. Read-only must hold for those as well: a user may be allowed to write to some of them
+ * (CVE-2023-25809).
+ */
+static struct mount_attributes recursive_attributes(const struct mount_plan_item *item, int fd) {
+        struct mount_attributes attributes = item->options.recursive;
+
+        if (item->options.bind_recursive && (item->options.own.set & MOUNT_ATTR_RDONLY) && is_on_sysfs(fd))
+                attributes.set |= MOUNT_ATTR_RDONLY;
+        return attributes;
 }
 
 /* Sources of binds: opened where the caller's paths mean what the caller meant. */
@@ -160,6 +149,7 @@ static int open_source(struct mount_plan_item *item, struct error *err) {
         const char *source = item->source;
         unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
         bool shared = item->options.propagation == MS_SHARED;
+        struct mount_attributes recursive;
         _cleanup_fd_ int fd = -1;
         int r;
 
@@ -168,11 +158,10 @@ static int open_source(struct mount_plan_item *item, struct error *err) {
         fd = open_tree(AT_FDCWD, source, flags);
         if (fd < 0)
                 return error_errno(err, errno, "source %s", source);
+        recursive = recursive_attributes(item, fd);
         /* The copy is a peer of the host's mount: unless that is wanted, nothing may go from here to there. */
-        r = mount_set_attributes(fd, &item->options.recursive, shared ? 0 : MS_SLAVE, true, err);
-        if (r >= 0)
-                r = mount_set_attributes(fd, &item->options.own, 0, false, err);
-        if (r < 0)
+        if ((r = mount_set_attributes(fd, &recursive, shared ? 0 : MS_SLAVE, true, err)) < 0 ||
+            (r = mount_set_attributes(fd, &item->options.own, 0, false, err)) < 0 || (r = map_ids(item, fd, err)) < 0)
                 return r;
         item->source_fd = take_fd(&fd);
         return 0;
@@ -190,41 +179,47 @@ static int prepare_bind(struct arena *arena, const char *bundle, struct mount_pl
         return r == -EPERM ? 0 : r;
 }
 
-static int prepare_item(struct arena *arena, const struct runtime_mount *mount, const char *bundle,
-                        struct mount_plan_item *item, struct error *err) {
-        *item = (struct mount_plan_item){.mount = mount, .source_fd = -1};
+static int prepare_item(struct arena *arena, const struct mount_request *request, const struct runtime_mount *mount,
+                        struct mount_plan *plan, struct error *err) {
+        struct mount_plan_item *item = &plan->items[plan->count++];
+        int r;
+
+        *item = (struct mount_plan_item){.mount = mount, .source_fd = -1, .map_fd = -1};
         mount_options_parse(arena, mount->options, &item->options);
         if (str_equal(mount->type, "bind"))
                 item->options.bind = true;
         item->cgroup = !item->options.bind && (str_equal(mount->type, "cgroup") || str_equal(mount->type, "cgroup2"));
-        if (item->options.idmap || mount->uid_mappings.count > 0 || mount->gid_mappings.count > 0)
-                return error_set(err, ENOTSUP, "uidMappings, gidMappings: not supported in this build");
+        if ((r = prepare_map(arena, request, plan, item, err)) < 0)
+                return r;
+        if (item->map_fd >= 0 && (item->options.remount || item->cgroup))
+                return error_set(err, EINVAL, "%s: only for a mount of its own", map_property(item));
         if (item->options.remount)
                 return 0;
         if (item->options.bind)
-                return prepare_bind(arena, bundle, item, err);
+                return prepare_bind(arena, request->bundle, item, err);
         if (str_empty(mount->type))
                 return error_set(err, EINVAL, "type: required unless it is a bind mount");
         return 0;
 }
 
-static bool is_dev(const struct runtime_mount *mount) {
-        _cleanup_free_ char *clean = path_clean(mount->destination);
-
-        return str_equal(clean, "/dev");
+static bool is_dev(const struct mount_plan_item *item) {
+        return mount_target_is(item->mount->destination, "/dev");
 }
 
-int mount_plan_prepare(struct arena *arena, const struct runtime_config *config, const char *bundle,
-                       struct mount_plan *out, struct error *err) {
-        *out = (struct mount_plan){.items = arena_alloc(arena, config->mount_count, sizeof(*out->items))};
+int mount_plan_prepare(struct arena *arena, const struct mount_request *request, struct mount_plan *out,
+                       struct error *err) {
+        const struct runtime_config *config = request->config;
+
+        *out = (struct mount_plan){.items = arena_alloc(arena, config->mount_count, sizeof(*out->items)),
+                                   .maps = arena_alloc(arena, config->mount_count, sizeof(*out->maps)),
+                                   .label = config->linux_.mount_label};
         for (size_t i = 0; i < config->mount_count; i++) {
                 const struct runtime_mount *mount = &config->mounts[i];
-                int r = prepare_item(arena, mount, bundle, &out->items[i], err);
+                int r = prepare_item(arena, request, mount, out, err);
 
-                out->count = i + 1;
                 if (r < 0)
                         return error_wrap(err, "mounts[%zu] %s", i, mount->destination);
-                if (out->items[i].options.bind && is_dev(mount))
+                if (out->items[i].options.bind && is_dev(&out->items[i]))
                         out->binds_dev = true;
         }
         return 0;
@@ -233,42 +228,48 @@ int mount_plan_prepare(struct arena *arena, const struct runtime_config *config,
 void mount_plan_close(struct mount_plan *plan) {
         for (size_t i = 0; i < plan->count; i++)
                 fd_close_at(&plan->items[i].source_fd);
-        plan->count = 0;
+        for (size_t i = 0; i < plan->map_count; i++)
+                fd_close_at(&plan->maps[i].fd);
+        plan->count = plan->map_count = 0;
 }
 
-/*
- * A procfs or sysfs on anything but a directory of the rootfs itself would let an
- * image choose where the runtime's own writes go (CVE-2019-19921, CVE-2023-27561),
- * and so would a linked /dev (CVE-2026-41579).
- */
-static enum path_policy target_policy(const struct mount_plan_item *item) {
-        const char *type = item->mount->type;
-
-        if (!item->options.bind && (str_equal(type, "proc") || str_equal(type, "sysfs")))
-                return PATH_NO_SYMLINKS;
-        return is_dev(item->mount) ? PATH_NO_SYMLINKS : PATH_IN_ROOT_CREATE;
-}
-
-static int open_target(const struct mount_plan_item *item, int rootfs_fd, struct error *err) {
-        enum path_policy policy = target_policy(item);
-        const char *destination = item->mount->destination;
-        struct stat st;
-        int fd;
-
-        if (item->options.remount)
-                return path_open(rootfs_fd, destination, PATH_IN_ROOT, O_PATH, 0, err);
-        if (item->source_fd >= 0 && fstat(item->source_fd, &st) == 0 && !S_ISDIR(st.st_mode))
-                return path_make_file(rootfs_fd, destination, policy, 0755, err);
-        fd = path_make_dirs(rootfs_fd, destination, policy, 0755, err);
-        if (fd == -ELOOP && policy == PATH_NO_SYMLINKS)
-                error_hint(err, "the image has a symbolic link there; it must be a directory");
-        return fd;
-}
+/* --- carried out by init -------------------------------------------------- */
 
 static int set_propagation(const struct mount_options *options, int fd, struct error *err) {
         struct mount_attributes none = {0};
 
         return mount_set_attributes(fd, &none, options->propagation, options->propagation_recursive, err);
+}
+
+static bool has_option(const char *const *words, const char *start) {
+        for (; *words; words++)
+                if (str_starts_with(*words, start))
+                        return true;
+        return false;
+}
+
+/* SELinux labels the files of these by its policy, and refuses the option. */
+static bool takes_label(const char *type) {
+        return !str_equal(type, "proc") && !str_equal(type, "sysfs") && !str_equal(type, "mqueue");
+}
+
+/* All options of the file system itself. */
+static void file_system_words(const struct mount_plan *plan, const struct mount_plan_item *item, int target,
+                              struct str_list *out) {
+        const struct mount_options *options = &item->options;
+        bool tmpfs = str_equal(item->mount->type, "tmpfs");
+        struct stat st;
+
+        for (const char *const *word = options->fs; *word; word++)
+                str_list_add(out, *word);
+        /* A tmpfs that is yet to be filled, and /dev, become read-only by their mount alone. */
+        for (const char *const *word = options->fs_set; *word; word++)
+                if (!str_equal(*word, "ro") || (!tmpfs && !options->remount))
+                        str_list_add(out, *word);
+        if (tmpfs && !options->remount && !has_option(options->fs, "mode=") && fstat(target, &st) == 0)
+                str_list_printf(out, "mode=%o", st.st_mode & 07777);
+        if (!str_empty(plan->label) && takes_label(item->mount->type) && !options->remount)
+                str_list_printf(out, "context=%s", plan->label);
 }
 
 /* Fills a tmpfs with what its target holds, then makes it read-only if that was wanted. */
@@ -281,57 +282,96 @@ static int fill_from_target(const struct mount_plan_item *item, int mount_fd, in
         return mount_set_attributes(mount_fd, &attributes, 0, false, err);
 }
 
-static int apply_file_system(const struct mount_plan_item *item, int target, int rootfs_fd, struct error *err) {
+/* What only mount(2) can do: the mount gets its attributes when it is in place. */
+static int apply_old_way(const struct mount_plan_item *item, const struct str_list *words, int target, int rootfs_fd,
+                         struct error *err) {
+        unsigned long flags = item->options.old_flags | ((item->options.own.set & MOUNT_ATTR_RDONLY) ? MS_RDONLY : 0);
+        _cleanup_fd_ int fd = -1;
+        int r = file_system_mount(item->mount->type, item->mount->source, (const char *const *) words->items, flags,
+                                  target, err);
+
+        if (r < 0)
+                return r;
+        fd = path_open(rootfs_fd, item->mount->destination, PATH_IN_ROOT, O_PATH, 0, err);
+        if (fd < 0)
+                return fd;
+        if ((r = mount_set_attributes(fd, &item->options.own, 0, false, err)) < 0 ||
+            (r = mount_set_attributes(fd, &item->options.recursive, 0, true, err)) < 0)
+                return r;
+        return set_propagation(&item->options, fd, err);
+}
+
+static int apply_file_system(const struct mount_plan *plan, const struct mount_plan_item *item, int target,
+                             int rootfs_fd, struct error *err) {
+        const struct runtime_mount *mount = item->mount;
+        _cleanup_str_list_ struct str_list words = {0};
+        uint64_t attributes = item->options.own.set;
         _cleanup_fd_ int fd = -1;
         int r;
 
-        if (has_long_value(&item->options)) {
-                r = mount_by_data(item, target, err);
-                if (r < 0)
-                        return r;
-                fd = path_open(rootfs_fd, item->mount->destination, PATH_IN_ROOT, O_PATH, 0, err);
-                if (fd < 0)
-                        return fd;
-                r = mount_set_attributes(fd, &item->options.own, 0, false, err);
-                return r < 0 ? r : set_propagation(&item->options, fd, err);
-        }
-        fd = new_file_system(item, err);
+        file_system_words(plan, item, target, &words);
+        if (item->options.old_call || file_system_has_long_value(item->options.fs))
+                return apply_old_way(item, &words, target, rootfs_fd, err);
+        if (item->options.copy_up || is_dev(item))
+                attributes &= ~(uint64_t) MOUNT_ATTR_RDONLY;
+        fd = file_system_new(mount->type, mount->source, (const char *const *) words.items, attributes, err);
         if (fd < 0)
                 return fd;
-        if (item->options.copy_up && (r = fill_from_target(item, fd, target, err)) < 0)
+        if ((r = mount_set_attributes(fd, &item->options.recursive, 0, true, err)) < 0 ||
+            (r = map_ids(item, fd, err)) < 0 ||
+            (item->options.copy_up && (r = fill_from_target(item, fd, target, err)) < 0))
                 return r;
         r = mount_attach(fd, target, err);
         return r < 0 ? r : set_propagation(&item->options, fd, err);
 }
 
-static int apply_item(struct mount_plan_item *item, int rootfs_fd, const struct cgroup *cgroup, bool cgroup_namespace,
-                      struct error *err) {
+/* "remount" alone changes the file system, too; with "bind" only this mount of it. */
+static int apply_remount(const struct mount_plan *plan, const struct mount_plan_item *item, int target,
+                         struct error *err) {
+        _cleanup_str_list_ struct str_list words = {0};
+        int r;
+
+        file_system_words(plan, item, target, &words);
+        if (!item->options.bind && words.count > 0 &&
+            (r = file_system_reconfigure(target, (const char *const *) words.items, err)) < 0)
+                return r;
+        if ((r = mount_set_attributes(target, &item->options.own, 0, false, err)) < 0 ||
+            (r = mount_set_attributes(target, &item->options.recursive, 0, true, err)) < 0)
+                return r;
+        return set_propagation(&item->options, target, err);
+}
+
+static int apply_item(const struct mount_plan *plan, struct mount_plan_item *item, int rootfs_fd,
+                      const struct mount_cgroup *cgroup, struct error *err) {
+        struct mount_target_request request = {
+                .destination = item->mount->destination,
+                .type = item->options.bind ? "bind" : item->mount->type,
+                .existing = item->options.remount,
+        };
         _cleanup_fd_ int target = -1;
         int r;
 
         if (item->source && item->source_fd < 0 && (r = open_source(item, err)) < 0)
                 return r;
-        target = open_target(item, rootfs_fd, err);
+        request.source_fd = item->source_fd;
+        target = mount_target_open(rootfs_fd, &request, err);
         if (target < 0)
                 return target;
-        if (item->options.remount) {
-                r = mount_set_attributes(target, &item->options.own, 0, false, err);
-                return r < 0 ? r : set_propagation(&item->options, target, err);
-        }
+        if (item->options.remount)
+                return apply_remount(plan, item, target, err);
         if (item->cgroup)
-                return cgroup_mount(cgroup, cgroup_namespace, target, rootfs_fd, item->mount->destination,
+                return cgroup_mount(cgroup->cgroup, cgroup->namespace, target, rootfs_fd, item->mount->destination,
                                     item->options.own.set, err);
         if (item->source_fd < 0)
-                return apply_file_system(item, target, rootfs_fd, err);
+                return apply_file_system(plan, item, target, rootfs_fd, err);
         r = mount_attach(item->source_fd, target, err);
         return r < 0 ? r : set_propagation(&item->options, item->source_fd, err);
 }
 
-int mount_plan_apply(struct mount_plan *plan, int rootfs_fd, const struct cgroup *cgroup, bool cgroup_namespace,
-                     struct error *err) {
+int mount_plan_apply(struct mount_plan *plan, int rootfs_fd, const struct mount_cgroup *cgroup, struct error *err) {
         for (size_t i = 0; i < plan->count; i++) {
                 struct mount_plan_item *item = &plan->items[i];
-                int r = apply_item(item, rootfs_fd, cgroup, cgroup_namespace, err);
+                int r = apply_item(plan, item, rootfs_fd, cgroup, err);
 
                 if (r < 0)
                         return error_wrap(err, "mounts[%zu] %s", i, item->mount->destination);
@@ -347,7 +387,7 @@ int mount_plan_finish(const struct mount_plan *plan, int rootfs_fd, struct error
                 _cleanup_fd_ int fd = -1;
                 int r;
 
-                if (attributes.set == 0 || item->options.bind || !is_dev(item->mount))
+                if (attributes.set == 0 || item->options.bind || !is_dev(item))
                         continue;
                 fd = path_open(rootfs_fd, item->mount->destination, PATH_NO_SYMLINKS, O_PATH, 0, err);
                 r = fd < 0 ? fd : mount_set_attributes(fd, &attributes, 0, false, err);

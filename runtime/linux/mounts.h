@@ -13,7 +13,15 @@
 #include "../../lib/memory.h"
 #include "../../spec/runtime_config.h"
 #include "cgroup.h"
+#include "idmap.h"
 #include "mount_options.h"
+
+struct mount_request {
+        const struct runtime_config *config;
+        const char *bundle; /* absolute path, where relative sources start */
+        int proc_fd;        /* procfs_open() */
+        int user_namespace; /* the one the container joins; -1: none */
+};
 
 struct mount_plan_item {
         const struct runtime_mount *mount;
@@ -21,25 +29,38 @@ struct mount_plan_item {
         bool cgroup;        /* type "cgroup" or "cgroup2" */
         const char *source; /* bind: the source as an absolute path; NULL */
         int source_fd;      /* bind: the detached mount; -1: init has to make it */
+        int map_fd;         /* the plan's: user namespace by whose map ids appear; -1: as they are */
+};
+
+struct mount_map {
+        struct idmap map;
+        int fd;
 };
 
 struct mount_plan {
         struct mount_plan_item *items;
         size_t count;
-        bool binds_dev; /* /dev comes from the host as it is: no device nodes are made there */
+        struct mount_map *maps;
+        size_t map_count;
+        const char *label; /* linux.mountLabel; NULL: none */
+        bool binds_dev;    /* /dev comes from the host as it is: no device nodes are made there */
+};
+
+/* What mounts of type cgroup show. */
+struct mount_cgroup {
+        const struct cgroup *cgroup; /* NULL: none */
+        bool namespace;              /* the container has a cgroup namespace */
 };
 
 /**
- * Reads the options and opens the bind sources.
- * @bundle: absolute path, where relative sources start
+ * Reads the options, opens the bind sources, and makes the maps of id-mapped mounts.
  * Returns 0 or a negative errno; the message starts with "mounts[3] /data".
  */
-int mount_plan_prepare(struct arena *arena, const struct runtime_config *config, const char *bundle,
-                       struct mount_plan *out, struct error *err);
+int mount_plan_prepare(struct arena *arena, const struct mount_request *request, struct mount_plan *out,
+                       struct error *err);
 
 /** Carries the plan out in the calling process's mount namespace, below the mounted rootfs. */
-int mount_plan_apply(struct mount_plan *plan, int rootfs_fd, const struct cgroup *cgroup, bool cgroup_namespace,
-                     struct error *err);
+int mount_plan_apply(struct mount_plan *plan, int rootfs_fd, const struct mount_cgroup *cgroup, struct error *err);
 
 /** Makes the plan's /dev read-only where the config wants it so: after the device nodes are in it. */
 int mount_plan_finish(const struct mount_plan *plan, int rootfs_fd, struct error *err);
@@ -56,6 +77,3 @@ int mount_attach(int mount_fd, int target_fd, struct error *err);
 
 /** A detached copy of what is behind an fd. Returns an fd or a negative errno. */
 int mount_clone(int fd, bool recursive, struct error *err);
-
-/** A new detached mount of a file system that takes a few plain options (NULL-terminated words). */
-int mount_new(const char *type, const char *source, const char *const *words, uint64_t attributes, struct error *err);

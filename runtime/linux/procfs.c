@@ -17,14 +17,20 @@
 /* PROC_ROOT_INO of the kernel: a procfs directory bound over /proc would have another. */
 #define PROC_ROOT_INODE 1
 
-int procfs_open(struct error *err) {
-        _cleanup_fd_ int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+bool procfs_is(int fd, bool root) {
         struct statfs fs;
         struct stat st;
 
-        if (fd < 0 || fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+        return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC &&
+               (!root || (fstat(fd, &st) == 0 && st.st_ino == PROC_ROOT_INODE));
+}
+
+int procfs_open(struct error *err) {
+        _cleanup_fd_ int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
                 return error_errno(err, errno, "/proc");
-        if (fs.f_type != PROC_SUPER_MAGIC || st.st_ino != PROC_ROOT_INODE) {
+        if (!procfs_is(fd, true)) {
                 error_set(err, EINVAL, "/proc: not the root of a proc file system");
                 return error_hint(err, "mount one there: mount -t proc proc /proc");
         }
@@ -59,7 +65,7 @@ int procfs_write(int proc_fd, const char *path, const char *text, struct error *
 }
 
 int procfs_write_process(int proc_fd, pid_t pid, const char *name, const char *text, struct error *err) {
-        char path[64];
+        char path[PROCFS_PATH_MAX];
 
         (void) snprintf(path, sizeof(path), "%d/%s", pid, name);
         return procfs_write(proc_fd, path, text, err);

@@ -5,13 +5,20 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "../../lib/error.h"
 
+/* Room for "PID/NAME" of a process's files. */
+#define PROCFS_PATH_MAX 64
+
 /** Opens /proc and makes sure that it is the root of a procfs. Returns an O_PATH fd or a negative errno. */
 int procfs_open(struct error *err);
+
+/** True if what is behind the fd is on procfs. @root: and is its root directory */
+bool procfs_is(int fd, bool root);
 
 /**
  * Opens a file below an fd from procfs_open(), without following links or crossing mounts.
