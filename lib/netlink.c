@@ -1,7 +1,7 @@
 #include "netlink.h"
 
 #include <errno.h>
-#include <netlink/msg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,30 +27,9 @@ void netlink_close(struct netlink *netlink) {
         fd_close_at(&netlink->fd);
 }
 
-struct nl_msg *netlink_message(int type, int flags, const void *head, size_t head_size, size_t room) {
-        struct nl_msg *message = nlmsg_alloc_size(NLMSG_HDRLEN + NLMSG_ALIGN(head_size) + room);
-        struct nlmsghdr *header = message ? nlmsg_put(message, 0, 0, type, (int) head_size, flags) : NULL;
-
-        /* As in memory.c: nothing sensible is left to do. */
-        if (!header)
-                abort();
-        memcpy(nlmsg_data(header), head, head_size);
-        return message;
-}
-
 void netlink_batch_free(struct netlink_batch *batch) {
         str_buf_free(&batch->data);
         *batch = (struct netlink_batch){0};
-}
-
-void netlink_batch_add(struct netlink_batch *batch, struct nl_msg *message) {
-        const struct nlmsghdr *header = nlmsg_hdr(message);
-        static const char padding[NLMSG_ALIGNTO];
-
-        str_buf_add_bytes(&batch->data, header, header->nlmsg_len);
-        str_buf_add_bytes(&batch->data, padding, NLMSG_ALIGN(header->nlmsg_len) - header->nlmsg_len);
-        batch->count++;
-        nlmsg_free(message);
 }
 
 /* Numbers the messages so that an answer tells which one it is for. Returns the first number. */
@@ -102,9 +81,26 @@ static ssize_t receive(const struct netlink *netlink, char *buffer) {
         return got > RECEIVE_SIZE ? -EMSGSIZE : got;
 }
 
+const struct nlattr *netlink_attribute(const void *attributes, size_t size, int type) {
+        const char *at = attributes;
+
+        while (size >= NLA_HDRLEN) {
+                const struct nlattr *attribute = (const void *) at;
+                size_t step = NLA_ALIGN((size_t) attribute->nla_len);
+
+                if (attribute->nla_len < NLA_HDRLEN || attribute->nla_len > size)
+                        return NULL;
+                if ((attribute->nla_type & NLA_TYPE_MASK) == type)
+                        return attribute;
+                size -= step < size ? step : size;
+                at += step;
+        }
+        return NULL;
+}
+
 /* Copies the kernel's own words out of an extended acknowledgement. */
 static void read_extended(const struct nlmsghdr *header, struct netlink_failure *failure) {
-        const struct nlmsgerr *answer = nlmsg_data(header);
+        const struct nlmsgerr *answer = NLMSG_DATA(header);
         const struct nlattr *text;
         size_t skip = sizeof(*answer);
 
@@ -115,10 +111,11 @@ static void read_extended(const struct nlmsghdr *header, struct netlink_failure 
                 skip += NLMSG_ALIGN(answer->msg.nlmsg_len) - sizeof(answer->msg);
         if (header->nlmsg_len < NLMSG_HDRLEN + skip)
                 return;
-        text = nla_find((const struct nlattr *) ((const char *) answer + skip),
-                        (int) (header->nlmsg_len - NLMSG_HDRLEN - skip), NLMSGERR_ATTR_MSG);
+        text = netlink_attribute((const char *) answer + skip, header->nlmsg_len - NLMSG_HDRLEN - skip,
+                                 NLMSGERR_ATTR_MSG);
         if (text)
-                (void) nla_strlcpy(failure->text, text, sizeof(failure->text));
+                (void) snprintf(failure->text, sizeof(failure->text), "%.*s", (int) (text->nla_len - NLA_HDRLEN),
+                                (const char *) text + NLA_HDRLEN);
 }
 
 int netlink_batch_send(struct netlink *netlink, struct netlink_batch *batch, size_t acknowledge,
@@ -136,9 +133,9 @@ int netlink_batch_send(struct netlink *netlink, struct netlink_batch *batch, siz
 
                 if (got < 0)
                         return (int) got;
-                for (const struct nlmsghdr *header = (const void *) buffer; nlmsg_ok(header, left);
-                     header = nlmsg_next((struct nlmsghdr *) header, &left)) {
-                        const struct nlmsgerr *answer = nlmsg_data(header);
+                for (const struct nlmsghdr *header = (const void *) buffer; NLMSG_OK(header, left);
+                     header = NLMSG_NEXT(header, left)) {
+                        const struct nlmsgerr *answer = NLMSG_DATA(header);
                         uint32_t index = header->nlmsg_seq - first;
 
                         /* Late answers to an earlier batch are passed over. */
@@ -159,13 +156,6 @@ int netlink_batch_send(struct netlink *netlink, struct netlink_batch *batch, siz
         return -seen.code;
 }
 
-int netlink_request(struct netlink *netlink, struct nl_msg *message) {
-        _cleanup_netlink_batch_ struct netlink_batch batch = {0};
-
-        netlink_batch_add(&batch, message);
-        return netlink_batch_send(netlink, &batch, 0, NULL);
-}
-
 /*
  * Handles one datagram of an answer.
  * @interrupted: set when what is dumped changed meanwhile
@@ -176,7 +166,7 @@ static int handle_datagram(char *buffer, int size, uint32_t sequence, bool *inte
         struct nlmsghdr *header = (void *) buffer;
         int r = 0;
 
-        for (; r >= 0 && nlmsg_ok(header, size); header = nlmsg_next(header, &size)) {
+        for (; r >= 0 && NLMSG_OK(header, size); header = NLMSG_NEXT(header, size)) {
                 if (header->nlmsg_seq != sequence)
                         continue;
                 if (header->nlmsg_flags & NLM_F_DUMP_INTR)
@@ -184,18 +174,17 @@ static int handle_datagram(char *buffer, int size, uint32_t sequence, bool *inte
                 if (header->nlmsg_type == NLMSG_DONE)
                         return 1;
                 if (header->nlmsg_type == NLMSG_ERROR) {
-                        const struct nlmsgerr *answer = nlmsg_data(header);
+                        const struct nlmsgerr *answer = NLMSG_DATA(header);
 
                         return answer->error ? answer->error : 1;
                 }
-                r = handler(header, context);
+                r = handler ? handler(header, context) : 0;
         }
         return r;
 }
 
-int netlink_query(struct netlink *netlink, struct nl_msg *message, netlink_handler handler, void *context) {
+int netlink_exchange(struct netlink *netlink, struct nlmsghdr *header, netlink_handler handler, void *context) {
         _cleanup_free_ char *buffer = xcalloc(1, RECEIVE_SIZE);
-        struct nlmsghdr *header = nlmsg_hdr(message);
         uint32_t sequence = ++netlink->sequence;
         bool interrupted = false;
         int r;
@@ -206,7 +195,6 @@ int netlink_query(struct netlink *netlink, struct nl_msg *message, netlink_handl
         if ((header->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
                 header->nlmsg_flags |= NLM_F_ACK;
         r = send_all(netlink, header, header->nlmsg_len);
-        nlmsg_free(message);
         while (r == 0) {
                 ssize_t got = receive(netlink, buffer);
 
@@ -215,4 +203,24 @@ int netlink_query(struct netlink *netlink, struct nl_msg *message, netlink_handl
         if (r < 0)
                 return r;
         return interrupted ? -EINTR : 0;
+}
+
+void netlink_begin(struct str_buf *out, int type, int flags, const void *head, size_t head_size) {
+        struct nlmsghdr header = {.nlmsg_type = (uint16_t) type, .nlmsg_flags = (uint16_t) flags};
+        static const char padding[NLMSG_ALIGNTO];
+
+        header.nlmsg_len = (uint32_t) NLMSG_LENGTH(head_size);
+        str_buf_add_bytes(out, &header, sizeof(header));
+        str_buf_add_bytes(out, head, head_size);
+        str_buf_add_bytes(out, padding, NLMSG_ALIGN(head_size) - head_size);
+}
+
+void netlink_put(struct str_buf *message, int type, const void *data, size_t size) {
+        struct nlattr attribute = {.nla_type = (uint16_t) type, .nla_len = (uint16_t) (NLA_HDRLEN + size)};
+        static const char padding[NLA_ALIGNTO];
+
+        str_buf_add_bytes(message, &attribute, sizeof(attribute));
+        str_buf_add_bytes(message, data, size);
+        str_buf_add_bytes(message, padding, NLA_ALIGN(size) - size);
+        ((struct nlmsghdr *) (void *) message->data)->nlmsg_len = (uint32_t) message->size;
 }

@@ -1,7 +1,8 @@
 /*
  * netlink.h: the transport under rtnetlink and nfnetlink: a socket, requests
  * with one answer, dumps, and batches of messages sent in one system call.
- * Messages are built with libnl (nlmsg_*, nla_*, rtnl_*_build_*_request).
+ * Messages are built with libnl (nlmsg_*, nla_*, rtnl_*_build_*_request), or, in a
+ * program that libnl's start-up would slow down, with netlink_begin() and netlink_put().
  */
 #pragma once
 
@@ -89,3 +90,18 @@ typedef int (*netlink_handler)(struct nlmsghdr *header, void *context);
  * what is dumped changed meanwhile: then ask again.
  */
 int netlink_query(struct netlink *netlink, struct nl_msg *message, netlink_handler handler, void *context);
+
+/** As netlink_query(), with a message that stays the caller's; handler may be NULL. */
+int netlink_exchange(struct netlink *netlink, struct nlmsghdr *message, netlink_handler handler, void *context);
+
+/**
+ * Starts a message in an empty buffer, whose data then is a struct nlmsghdr.
+ * @head, @head_size: the fixed part behind the netlink header
+ */
+void netlink_begin(struct str_buf *out, int type, int flags, const void *head, size_t head_size);
+
+/** Appends an attribute to a message of netlink_begin(). */
+void netlink_put(struct str_buf *message, int type, const void *data, size_t size);
+
+/** The first attribute of a type among those that begin at `attributes`, or NULL. */
+const struct nlattr *netlink_attribute(const void *attributes, size_t size, int type);

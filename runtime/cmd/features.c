@@ -14,6 +14,12 @@ static void put_hooks(struct json_writer *writer) {
         json_end_array(writer);
 }
 
+static void put_enabled(struct json_writer *writer, const char *name, bool enabled) {
+        json_begin_object(writer, name);
+        json_put_bool(writer, "enabled", enabled);
+        json_end_object(writer);
+}
+
 static void put_linux(struct json_writer *writer) {
         _cleanup_arena_ struct arena *arena = arena_new();
 
@@ -33,20 +39,13 @@ static void put_linux(struct json_writer *writer) {
         json_begin_object(writer, "seccomp");
         json_put_bool(writer, "enabled", true);
         json_end_object(writer);
-        json_begin_object(writer, "apparmor");
-        json_put_bool(writer, "enabled", false);
-        json_end_object(writer);
-        json_begin_object(writer, "selinux");
-        json_put_bool(writer, "enabled", false);
-        json_end_object(writer);
-        json_begin_object(writer, "intelRdt");
-        json_put_bool(writer, "enabled", false);
-        json_end_object(writer);
+        put_enabled(writer, "apparmor", false);
+        put_enabled(writer, "selinux", false);
+        put_enabled(writer, "intelRdt", false);
         json_begin_object(writer, "mountExtensions");
-        json_begin_object(writer, "idmap");
-        json_put_bool(writer, "enabled", true);
+        put_enabled(writer, "idmap", true);
         json_end_object(writer);
-        json_end_object(writer);
+        put_enabled(writer, "netDevices", true);
         json_end_object(writer);
 }
 

@@ -11,6 +11,7 @@
 #include "../../lib/path.h"
 #include "../../lib/str.h"
 #include "../linux/labels.h"
+#include "../linux/network_devices.h"
 #include "../linux/rlimits.h"
 #include "../linux/sysctl.h"
 #include "state.h"
@@ -41,13 +42,16 @@ static int check_linux(const struct runtime_linux *config, struct error *err) {
                 bool given;
                 const char *property;
         } missing[] = {
-                {config->net_device_count > 0, "linux.netDevices"},
                 {!str_empty(config->mount_label), "linux.mountLabel"},
         };
+
+        int r;
 
         for (size_t i = 0; i < ARRAY_SIZE(missing); i++)
                 if (missing[i].given)
                         return unsupported(missing[i].property, err);
+        if ((r = network_devices_check(config, err)) < 0)
+                return r;
         return sysctl_check(config, err);
 }
 

@@ -21,6 +21,7 @@
 #include "../linux/hooks.h"
 #include "../linux/idmap.h"
 #include "../linux/intel_rdt.h"
+#include "../linux/network_devices.h"
 #include "../linux/procfs.h"
 #include "../linux/terminal.h"
 #include "bundle.h"
@@ -33,6 +34,7 @@ struct creation {
         struct bundle bundle;
         struct state state;
         struct launch launch;
+        struct network_devices *network_devices;
         int root_fd;
         int rdt_fd; /* resctrl, or -1 */
         bool made_state;
@@ -353,6 +355,10 @@ static int release_init(struct creation *creation, struct error *err) {
         if (creation->rdt_fd >= 0 && (r = intel_rdt_attach(creation->rdt_fd, creation->state.rdt_group,
                                                            creation->state.id, creation->pid, err)) < 0)
                 return r;
+        r = network_devices_move(&config->linux_, launch->proc_fd, launch->namespaces.join[NAMESPACE_NETWORK],
+                                 creation->pid, &creation->network_devices, err);
+        if (r < 0)
+                return r;
         if (score->set) {
                 char text[24];
 
@@ -459,6 +465,8 @@ static void prefer_report(struct creation *creation, struct error *err) {
 static void undo(struct creation *creation) {
         struct error ignored;
 
+        /* Before the namespace goes, and virtual devices with it. */
+        network_devices_return(creation->network_devices);
         if (creation->pid > 0) {
                 if (creation->pidfd >= 0)
                         (void) process_signal(creation->pidfd, SIGKILL);
@@ -486,6 +494,7 @@ static void release(struct creation *creation) {
                 fd_close(launch->task_fds[--launch->task_count]);
         if (launch->cgroup)
                 cgroup_free(launch->cgroup);
+        network_devices_free(creation->network_devices);
         fd_close_at(&launch->proc_fd);
         fd_close_at(&launch->parent_socket);
         fd_close_at(&launch->init_socket);
