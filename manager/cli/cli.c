@@ -29,6 +29,22 @@ int cli_fail_run(const struct error *err) {
         return 125;
 }
 
+int cli_remove(struct cli *cli, int (*remove)(struct cli *cli, const char *name, struct error *err), int count,
+               char **names, bool force) {
+        int status = 0;
+
+        for (int i = 0; i < count; i++) {
+                struct error err = {0};
+                int r = remove(cli, names[i], &err);
+
+                if (r == 0)
+                        (void) printf("%s\n", names[i]);
+                else if (r != -ENOENT || !force)
+                        status = cli_fail(&err);
+        }
+        return status;
+}
+
 int cli_parse(const struct command *command, const struct cli *cli, const char *parent, void *options, int *argc,
               char ***argv) {
         _cleanup_free_ char *program = parent ? str_format("%s %s", cli->program, parent) : xstrdup(cli->program);

@@ -38,5 +38,14 @@ int cli_fail_run(const struct error *err);
 int cli_parse(const struct command *command, const struct cli *cli, const char *parent, void *options, int *argc,
               char ***argv);
 
+/**
+ * Removes the objects of these names and prints each name that is gone.
+ * @remove: removes one; -ENOENT: there is none
+ * @force: one that is not there is no failure
+ * Returns the command's exit status.
+ */
+int cli_remove(struct cli *cli, int (*remove)(struct cli *cli, const char *name, struct error *err), int count,
+               char **names, bool force);
+
 /** Runs a command of a group ("network create"): looks it up by argv[1] and calls it. */
 int cli_group(const struct command *group, const struct command *commands, struct cli *cli, int argc, char **argv);

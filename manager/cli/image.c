@@ -3,11 +3,9 @@
  */
 #include <stddef.h>
 
-#include "../image/store.h"
 #include "cli.h"
 #include "commands.h"
-#include "format.h"
-#include "image_inspect.h"
+#include "inspect.h"
 
 struct options {
         const char *format;
@@ -20,35 +18,10 @@ static const struct option_row inspect_options[] = {
 };
 
 static int image_inspect(const struct command *command, void *context, int argc, char **argv) {
-        struct cli *cli = context;
         struct options options = {0};
-        _cleanup_json_writer_ struct json_writer writer = {.indent = 4};
-        _cleanup_free_ char *text = NULL;
-        struct error err = {0};
-        struct store *store;
-        int status = 0;
-        int r = cli_parse(command, cli, "image", &options, &argc, &argv);
+        int r = cli_parse(command, context, "image", &options, &argc, &argv);
 
-        if (r >= 0)
-                return r;
-        r = cli_store(cli, &store, &err);
-        if (r < 0)
-                return cli_fail(&err);
-        json_begin_array(&writer, NULL);
-        for (int i = 0; i < argc; i++) {
-                struct image *image = NULL;
-
-                if (image_find(store, argv[i], &image, &err) < 0) {
-                        status = cli_fail(&err);
-                        continue;
-                }
-                image_inspect_write(&writer, NULL, image);
-                image_free(image);
-        }
-        json_end_array(&writer);
-        text = json_writer_take(&writer);
-        error_clear(&err);
-        return format_print(text, options.format, &err) < 0 ? cli_fail(&err) : status;
+        return r >= 0 ? r : inspect_print(context, inspect_image, argc, argv, options.format);
 }
 
 static const struct command commands[] = {

@@ -1,4 +1,4 @@
-#include "image_inspect.h"
+#include "inspect.h"
 
 #include <stdio.h>
 

@@ -9,8 +9,7 @@
 #include "cli.h"
 #include "commands.h"
 #include "format.h"
-#include "image_inspect.h"
-#include "network_inspect.h"
+#include "inspect.h"
 
 struct inspect_options {
         const char *format;
@@ -37,7 +36,7 @@ static int inspect_container(struct cli *cli, const char *name, struct json_writ
         return r;
 }
 
-static int inspect_image(struct cli *cli, const char *name, struct json_writer *writer, struct error *err) {
+int inspect_image(struct cli *cli, const char *name, struct json_writer *writer, struct error *err) {
         struct store *store;
         struct image *image = NULL;
         int r = cli_store(cli, &store, err);
@@ -50,10 +49,26 @@ static int inspect_image(struct cli *cli, const char *name, struct json_writer *
         return r;
 }
 
+int inspect_print(struct cli *cli, inspector *inspect, int count, char **names, const char *format) {
+        struct json_writer writer = {.indent = 4};
+        _cleanup_free_ char *text = NULL;
+        struct error err = {0};
+        int status = 0;
+
+        json_begin_array(&writer, NULL);
+        for (int i = 0; i < count; i++)
+                if (inspect(cli, names[i], &writer, &err) < 0)
+                        status = cli_fail(&err);
+        json_end_array(&writer);
+        text = json_writer_take(&writer);
+        error_clear(&err);
+        return format_print(text, format, &err) < 0 ? cli_fail(&err) : status;
+}
+
 /* In the order in which a name is looked up. */
 static const struct {
         const char *type;
-        int (*inspect)(struct cli *cli, const char *name, struct json_writer *writer, struct error *err);
+        inspector *inspect;
 } kinds[] = {
         {"container", inspect_container},
         {"image", inspect_image},
@@ -61,17 +76,14 @@ static const struct {
         {"volume", inspect_volume},
 };
 
-static int inspect(struct cli *cli, const char *name, const char *type, struct json_writer *writer, struct error *err) {
+static int inspect_any(struct cli *cli, const char *name, struct json_writer *writer, struct error *err) {
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
                 struct error own = {0};
-                int r;
+                int r = kinds[i].inspect(cli, name, writer, &own);
 
-                if (type && !str_equal(type, kinds[i].type))
-                        continue;
-                r = kinds[i].inspect(cli, name, writer, &own);
                 if (r == 0)
                         return 0;
-                if (type || (r != -ENOENT && r != -EINVAL)) {
+                if (r != -ENOENT && r != -EINVAL) {
                         *err = own;
                         return r;
                 }
@@ -82,19 +94,16 @@ static int inspect(struct cli *cli, const char *name, const char *type, struct j
 int cli_inspect(const struct command *command, void *context, int argc, char **argv) {
         struct cli *cli = context;
         struct inspect_options options = {0};
-        struct json_writer writer = {.indent = 4};
-        _cleanup_free_ char *text = NULL;
         struct error err = {0};
-        int status = 0, r = cli_parse(command, cli, NULL, &options, &argc, &argv);
+        int r = cli_parse(command, cli, NULL, &options, &argc, &argv);
 
         if (r >= 0)
                 return r;
-        json_begin_array(&writer, NULL);
-        for (int i = 0; i < argc; i++)
-                if (inspect(cli, argv[i], options.type, &writer, &err) < 0)
-                        status = cli_fail(&err);
-        json_end_array(&writer);
-        text = json_writer_take(&writer);
-        error_clear(&err);
-        return format_print(text, options.format, &err) < 0 ? cli_fail(&err) : status;
+        if (!options.type)
+                return inspect_print(cli, inspect_any, argc, argv, options.format);
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+                if (str_equal(options.type, kinds[i].type))
+                        return inspect_print(cli, kinds[i].inspect, argc, argv, options.format);
+        error_set(&err, EINVAL, "--type %s: expected container, image, network or volume", options.type);
+        return cli_fail(&err);
 }

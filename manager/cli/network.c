@@ -11,8 +11,7 @@
 #include "../network/connect.h"
 #include "columns.h"
 #include "commands.h"
-#include "format.h"
-#include "network_inspect.h"
+#include "inspect.h"
 
 struct options {
         struct network_options network;
@@ -183,22 +182,10 @@ static int remove_one(struct cli *cli, const char *name, struct error *err) {
 }
 
 static int rm(const struct command *command, void *context, int argc, char **argv) {
-        struct cli *cli = context;
         struct options options = {0};
-        int status = 0, r = cli_parse(command, cli, "network", &options, &argc, &argv);
+        int r = cli_parse(command, context, "network", &options, &argc, &argv);
 
-        if (r >= 0)
-                return r;
-        for (int i = 0; i < argc; i++) {
-                struct error err = {0};
-
-                r = remove_one(cli, argv[i], &err);
-                if (r == 0)
-                        (void) printf("%s\n", argv[i]);
-                else if (r != -ENOENT || !options.force)
-                        status = cli_fail(&err);
-        }
-        return status;
+        return r >= 0 ? r : cli_remove(context, remove_one, argc, argv, options.force);
 }
 
 /* The containers that are attached now: {"<id>": {"Name", "IPv4Address", …}}. */
@@ -265,23 +252,10 @@ int inspect_network(struct cli *cli, const char *name, struct json_writer *write
 }
 
 static int inspect(const struct command *command, void *context, int argc, char **argv) {
-        struct cli *cli = context;
         struct options options = {0};
-        struct json_writer writer = {.indent = 4};
-        _cleanup_free_ char *text = NULL;
-        struct error err = {0};
-        int status = 0, r = cli_parse(command, cli, "network", &options, &argc, &argv);
+        int r = cli_parse(command, context, "network", &options, &argc, &argv);
 
-        if (r >= 0)
-                return r;
-        json_begin_array(&writer, NULL);
-        for (int i = 0; i < argc; i++)
-                if (inspect_network(cli, argv[i], &writer, &err) < 0)
-                        status = cli_fail(&err);
-        json_end_array(&writer);
-        text = json_writer_take(&writer);
-        error_clear(&err);
-        return format_print(text, options.format, &err) < 0 ? cli_fail(&err) : status;
+        return r >= 0 ? r : inspect_print(context, inspect_network, argc, argv, options.format);
 }
 
 static const struct command commands[] = {
