@@ -55,7 +55,9 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
 
 LIB_OBJECTS := $(call objects,lib)
 SPEC_OBJECTS := $(call objects,spec)
-RUNTIME_OBJECTS := $(call objects,runtime)
+# runtime/systemd is a program of its own: libsystemd cannot be linked into a static one.
+SYSTEMD_OBJECTS := $(filter $(BUILD)/obj/runtime/systemd/%,$(call objects,runtime))
+RUNTIME_OBJECTS := $(filter-out $(SYSTEMD_OBJECTS),$(call objects,runtime))
 NETPLUG_OBJECTS := $(call objects,netplug)
 MANAGER_OBJECTS := $(call objects,manager)
 BASE := $(BUILD)/libspec.a $(BUILD)/libbase.a
@@ -77,7 +79,7 @@ endif
 .DELETE_ON_ERROR:
 
 all: runtime netplug manager image ## build everything into build/
-runtime: $(BIN)/myrun ## build myrun alone
+runtime: $(BIN)/myrun $(LIBEXEC)/myrun/systemd ## build myrun alone
 netplug: $(BIN)/netplug $(addprefix $(LIBEXEC)/netplug/,$(PLUGINS)) ## build netplug and its plugin links
 manager: $(BIN)/mymgr ## build mymgr alone
 image: $(IMAGES)/busybox.tar ## make the default image from Debian's busybox-static
@@ -93,6 +95,11 @@ $(BIN)/myrun: $(RUNTIME_OBJECTS) $(BASE)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) $(STATIC) $(RUNTIME_ENTRY) -o $@ $^ $(RUNTIME_LIBS)
+
+$(LIBEXEC)/myrun/systemd: $(SYSTEMD_OBJECTS) $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(shell $(PKG_CONFIG) --libs libsystemd) -lyajl
 
 $(BIN)/netplug: $(NETPLUG_OBJECTS) $(BASE)
 	@mkdir -p $(@D)
@@ -118,7 +125,7 @@ $(BUILD)/obj/%.o: %.c
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(SPEC_OBJECTS) $(RUNTIME_OBJECTS) $(NETPLUG_OBJECTS) $(MANAGER_OBJECTS))
+-include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(SPEC_OBJECTS) $(RUNTIME_OBJECTS) $(SYSTEMD_OBJECTS) $(NETPLUG_OBJECTS) $(MANAGER_OBJECTS))
 
 # Unit tests: one program a file in tests/unit, named after the module it tests.
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
@@ -180,6 +187,7 @@ format: ## rewrite the sources with clang-format
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/netplug $(DESTDIR)$(PREFIX)/share/mymgr/images
 	install -m 755 $(BIN)/myrun $(BIN)/mymgr $(BIN)/netplug $(DESTDIR)$(PREFIX)/bin
+	install -D -m 755 $(LIBEXEC)/myrun/systemd $(DESTDIR)$(PREFIX)/libexec/myrun/systemd
 	for p in $(PLUGINS); do ln -sfn ../../bin/netplug $(DESTDIR)$(PREFIX)/libexec/netplug/$$p; done
 	install -m 644 $(IMAGES)/busybox.tar $(DESTDIR)$(PREFIX)/share/mymgr/images
 	for m in docs/*.[1-8]; do \
@@ -187,7 +195,7 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,myrun mymgr netplug)
-	rm -rf $(DESTDIR)$(PREFIX)/libexec/netplug $(DESTDIR)$(PREFIX)/share/mymgr
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/netplug $(DESTDIR)$(PREFIX)/libexec/myrun $(DESTDIR)$(PREFIX)/share/mymgr
 	for m in docs/*.[1-8]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 
 clean: ## remove build/

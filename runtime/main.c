@@ -23,6 +23,8 @@ static const struct option_row global_options[] = {
         {"debug", 0, NULL, OPTION_FLAG, AT(debug), NULL, "the same as --log-level debug"},
         {"systemd-cgroup", 0, NULL, OPTION_FLAG, AT(systemd_cgroup), NULL,
          "let systemd make cgroups; cgroupsPath is then slice:prefix:name"},
+        {"cgroup-manager", 0, NULL, OPTION_STRING, AT(cgroup_manager), "MANAGER",
+         "cgroupfs, systemd (as --systemd-cgroup) or disabled (default: cgroupfs)"},
         {"rootless", 0, NULL, OPTION_STRING, AT(rootless), "WHEN", "accepted for callers of runc: true, false or auto"},
         {"criu", 0, NULL, OPTION_STRING, AT(criu), "PROGRAM", "accepted for callers of runc"},
         {"version", 'v', NULL, OPTION_FLAG, AT(version), NULL, "show the version"},
@@ -82,6 +84,18 @@ static int open_log(const struct runtime *runtime, struct error *err) {
         return log_open(&options, err);
 }
 
+static int choose_cgroups(struct runtime *runtime, struct error *err) {
+        const char *manager = runtime->cgroup_manager;
+
+        if (str_equal(manager, "systemd"))
+                runtime->systemd_cgroup = true;
+        else if (str_equal(manager, "disabled"))
+                runtime->no_cgroup = true;
+        else if (manager && !str_equal(manager, "cgroupfs"))
+                return error_set(err, EINVAL, "--cgroup-manager: \"%s\" is none of cgroupfs, systemd, disabled", manager);
+        return 0;
+}
+
 static int help(FILE *out) {
         command_list_help(out, PROGRAM " [OPTIONS] COMMAND", global_options, commands);
         return 0;
@@ -116,7 +130,7 @@ int main(int argc, char **argv) {
                 error_hint(&err, PROGRAM " --help lists them");
                 return usage_error(&err);
         }
-        if (open_log(&runtime, &err) < 0 || (enters_container(command) && self_protect(argv, &err) < 0))
+        if (open_log(&runtime, &err) < 0 || choose_cgroups(&runtime, &err) < 0 || (enters_container(command) && self_protect(argv, &err) < 0))
                 return usage_error(&err);
         return command->run(command, &runtime, argc - first, argv + first);
 }

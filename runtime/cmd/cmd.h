@@ -22,8 +22,10 @@ struct runtime {
         const char *log_level;
         const char *rootless;
         const char *criu;
+        const char *cgroup_manager;
         bool debug;
         bool systemd_cgroup;
+        bool no_cgroup; /* --cgroup-manager=disabled */
         bool version;
 };
 

@@ -32,8 +32,8 @@ static void put_linux(struct json_writer *writer) {
         json_begin_object(writer, "cgroup");
         json_put_bool(writer, "v1", true);
         json_put_bool(writer, "v2", true);
-        json_put_bool(writer, "systemd", false);
-        json_put_bool(writer, "systemdUser", false);
+        json_put_bool(writer, "systemd", cgroup_systemd_available());
+        json_put_bool(writer, "systemdUser", cgroup_systemd_available());
         json_put_bool(writer, "rdma", true);
         json_end_object(writer);
         json_begin_object(writer, "seccomp");

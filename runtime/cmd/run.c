@@ -92,6 +92,7 @@ int cmd_run(const struct command *command, void *context, int argc, char **argv)
         request.console_socket = options.console_socket;
         request.pid_file = options.pid_file;
         request.systemd_cgroup = runtime->systemd_cgroup;
+        request.no_cgroup = runtime->no_cgroup;
         request.no_pivot = options.no_pivot;
         request.no_new_keyring = options.no_new_keyring;
         request.preserve_fds = (int) options.preserve_fds;

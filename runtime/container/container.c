@@ -175,7 +175,7 @@ int container_kill(const struct container *container, struct error *err) {
         return r < 0 ? error_errno(err, -r, "cannot wait for the container's end") : 0;
 }
 
-/* A create that was killed before it could note its cgroup: the same request finds it. */
+/* A create that was killed before it could note its cgroup, as it does with the pid: the same request finds it. */
 static void find_cgroup(struct container *container, const struct runtime_config *config) {
         struct cgroup_request request = {
                 .container_id = container->state.id,
@@ -186,7 +186,7 @@ static void find_cgroup(struct container *container, const struct runtime_config
         };
         struct error ignored;
 
-        if (!container->cgroup && cgroup_find(&request, &container->cgroup, &ignored) < 0)
+        if (!container->cgroup && container->state.pid == 0 && cgroup_find(&request, &container->cgroup, &ignored) < 0)
                 container->cgroup = NULL;
 }
 

@@ -191,7 +191,7 @@ static int make_cgroup(struct creation *creation, struct error *err) {
                 .complete = mounts_cgroups(config),
         };
 
-        return cgroup_create(&request, &creation->launch.cgroup, err);
+        return creation->options->no_cgroup ? 0 : cgroup_create(&request, &creation->launch.cgroup, err);
 }
 
 static int resolve_capabilities(const struct runtime_config *config, struct capability_sets *out, struct error *err) {

@@ -21,6 +21,7 @@ struct create_options {
         const char *pid_file;       /* NULL: none */
         int preserve_fds;
         bool systemd_cgroup;
+        bool no_cgroup; /* the container stays in the cgroup of its caller, without limits */
         bool no_pivot;
         bool no_new_keyring;
         bool wait_for_start;         /* create: init waits until `start`; run: it executes at once */

@@ -90,8 +90,7 @@ int cgroup_find_controller(const struct cgroup *cgroup, const char *controller) 
         return -1;
 }
 
-/* mkdir -p below the hierarchy's mount. Returns 1 when the last directory is new, 0 when it was there. */
-static int make_path(const struct cgroup_hierarchy *hierarchy) {
+int cgroup_make_path(const struct cgroup_hierarchy *hierarchy) {
         _cleanup_free_ char *path = NULL;
 
         if (mkdir(hierarchy->directory, 0755) == 0)
@@ -127,7 +126,7 @@ static int check_empty(const struct cgroup *cgroup, size_t index, struct error *
 }
 
 int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err) {
-        int made = make_path(&cgroup->hierarchies[index]);
+        int made = cgroup_make_path(&cgroup->hierarchies[index]);
 
         if (made < 0)
                 return error_errno(err, -made, "cannot make the cgroup %s", cgroup->hierarchies[index].directory);
@@ -191,7 +190,7 @@ static bool can_clone_into(void) {
 int cgroup_clone_fd(const struct cgroup *cgroup) {
         int fd;
 
-        if (cgroup->unified < 0 || !can_clone_into())
+        if (cgroup->unified < 0 || cgroup->pending || !can_clone_into())
                 return -1;
         fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
         return fd < 0 ? -1 : fd;
@@ -219,7 +218,7 @@ int cgroup_attach_unified(const struct cgroup *cgroup, pid_t pid, struct error *
  * kernel the lock that stops every fork on the machine, which costs most of a
  * millisecond when it has not been used lately.
  */
-static int attach_v1(const struct cgroup *cgroup, size_t index, pid_t pid) {
+int cgroup_attach_v1(const struct cgroup *cgroup, size_t index, pid_t pid) {
         char text[16];
         int dir_fd;
 
@@ -230,13 +229,15 @@ static int attach_v1(const struct cgroup *cgroup, size_t index, pid_t pid) {
         return cgroup_file_put(dir_fd, pid == 0 ? "tasks" : "cgroup.procs", text);
 }
 
-int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct error *err) {
+int cgroup_attach(struct cgroup *cgroup, pid_t pid, struct error *err) {
+        if (cgroup->pending)
+                return cgroup->driver->attach(cgroup, pid, err);
         for (size_t i = 0; i < cgroup->total; i++) {
                 int r;
 
                 if (cgroup->hierarchies[i].v2)
                         continue;
-                r = attach_v1(cgroup, i, pid);
+                r = cgroup_attach_v1(cgroup, i, pid);
                 /* Kept for later and not needed up to now. */
                 if (r == -ENOENT && cgroup->places[i].kept)
                         continue;
@@ -378,10 +379,38 @@ static int remove_directory(const struct cgroup *cgroup, size_t index) {
 /* Some 100 ms: an init whose runtime was killed is gone by then. */
 #define FOUND_ROUNDS 7
 
+/* True when the processes of a cgroup that was found by its path do not go away: they may be somebody else's. */
+static bool has_strangers(const struct cgroup *cgroup) {
+        for (int round = 0; round <= FOUND_ROUNDS; round++) {
+                _cleanup_free_ pid_t *pids = NULL;
+                size_t count = 0;
+
+                if (cgroup_pids(cgroup, &pids, &count, NULL) == 0 && count == 0)
+                        return false;
+                pause_ms(1L << round);
+        }
+        return true;
+}
+
+/* systemd would first ask the processes to end, and wait for those that do not. */
+static int remove_unit(const struct cgroup *cgroup, struct error *err) {
+        if (cgroup->found && has_strangers(cgroup)) {
+                log_warning("%s has processes: left as it is", cgroup->unit);
+                return 0;
+        }
+        (void) cgroup_signal(cgroup, SIGKILL, NULL);
+        return cgroup->driver->remove(cgroup, err);
+}
+
 int cgroup_remove(const struct cgroup *cgroup, struct error *err) {
         const char *left = NULL;
         int r = 0;
 
+        /* Never made. */
+        if (cgroup->pending)
+                return 0;
+        if (cgroup->driver->remove && (r = remove_unit(cgroup, err)) < 0)
+                return r;
         /* Killed processes leave their cgroup a little later: some 4 s of patience in growing steps. */
         for (long wait = 1, round = 0; round < 40; round++) {
                 left = NULL;
@@ -422,6 +451,9 @@ void cgroup_write(const struct cgroup *cgroup, struct json_writer *writer, const
         json_put_string(writer, "driver", cgroup->driver->name);
         if (cgroup->rootless)
                 json_put_bool(writer, "rootless", true);
+        json_put_string(writer, "unit", cgroup->unit);
+        if (cgroup->user_manager)
+                json_put_bool(writer, "userManager", true);
         json_begin_array(writer, "hierarchies");
         for (size_t i = 0; i < cgroup->total; i++) {
                 const struct cgroup_hierarchy *hierarchy = &cgroup->hierarchies[i];
@@ -472,7 +504,7 @@ static int read_hierarchy(struct cgroup *cgroup, const struct json *value, struc
 int cgroup_read(const struct json *value, struct cgroup **out, struct error *err) {
         _cleanup_(cleanup_cgroup) struct cgroup *cgroup = NULL;
         const struct json *list = NULL;
-        const char *name = "";
+        const char *name = "", *unit = NULL;
         size_t i = 0;
         int r = json_expect(value, JSON_OBJECT, err);
 
@@ -488,9 +520,13 @@ int cgroup_read(const struct json *value, struct cgroup **out, struct error *err
                 return json_error(value, err, EINVAL, "unknown cgroup driver \"%s\"", name);
 
         cgroup = cgroup_new(drivers[i]);
-        r = json_get_bool(value, "rootless", &cgroup->rootless, err);
-        if (r < 0)
+        if ((r = json_get_bool(value, "rootless", &cgroup->rootless, err)) < 0 ||
+            (r = json_get_bool(value, "userManager", &cgroup->user_manager, err)) < 0 ||
+            (r = json_get_string(value, "unit", &unit, err)) < 0)
                 return r;
+        cgroup->unit = arena_strdup(cgroup->arena, unit);
+        if (cgroup->driver->remove && !unit)
+                return json_error(value, err, EINVAL, "names no unit");
         for (const struct json *child = list ? list->first : NULL; child; child = child->next) {
                 r = read_hierarchy(cgroup, child, err);
                 if (r < 0)

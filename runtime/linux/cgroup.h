@@ -29,7 +29,9 @@ struct cgroup_request {
 };
 
 /**
- * Makes the cgroup and sets its limits, with no process in it yet.
+ * Makes the cgroup and sets its limits, with no process in it yet; systemd makes one
+ * only around a process: then both happen in cgroup_attach(), until which the request
+ * and what it points to must stay.
  * On failure everything made so far is removed again.
  * @out: the cgroup; release the handle with cgroup_free()
  */
@@ -54,7 +56,7 @@ int cgroup_clone_fd(const struct cgroup *cgroup);
  * @pid: 0 means the calling, single-threaded process itself: for the kernel much the cheaper
  * way, but the process must still be allowed to write to the cgroup's files
  */
-int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct error *err);
+int cgroup_attach(struct cgroup *cgroup, pid_t pid, struct error *err);
 
 /** Moves a process into the v2 cgroup: for when clone3() refuses the fd (EBUSY: it has no room for processes). */
 int cgroup_attach_unified(const struct cgroup *cgroup, pid_t pid, struct error *err);
@@ -100,6 +102,9 @@ struct cgroup_hierarchy {
 
 /** The hierarchies, which belong to the cgroup. Returns their number. */
 size_t cgroup_hierarchies(const struct cgroup *cgroup, const struct cgroup_hierarchy **out);
+
+/** True if the helper program that systemd's driver needs is there. */
+bool cgroup_systemd_available(void);
 
 /** True if the host has a pure v2 tree at /sys/fs/cgroup. */
 bool cgroup_host_unified(void);

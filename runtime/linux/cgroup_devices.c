@@ -68,7 +68,7 @@ static int write_rule(struct device_files *files, const struct runtime_device_ru
         return write_text(files, rule->allow, text, err);
 }
 
-static bool names_all(const struct runtime_device_rule *rule) {
+bool cgroup_device_rule_names_all(const struct runtime_device_rule *rule) {
         return rule->type == 'a' && !(rule->major.set && rule->major.value >= 0) &&
                !(rule->minor.set && rule->minor.value >= 0) && strlen(rule->access) == 3;
 }
@@ -81,7 +81,7 @@ static int apply_rule(struct device_files *files, const struct runtime_device_ru
         struct runtime_device_rule part = *rule;
         int r;
 
-        if (rule->type != 'a' || names_all(rule))
+        if (rule->type != 'a' || cgroup_device_rule_names_all(rule))
                 return write_rule(files, rule, err);
         part.type = 'c';
         r = write_rule(files, &part, err);
@@ -98,10 +98,10 @@ static int apply_rules(struct device_files *files, const struct runtime_resource
                 const struct runtime_device_rule *rule = &resources->devices[i];
 
                 /* A new cgroup starts with nothing. */
-                if (fresh && i == 0 && !rule->allow && names_all(rule))
+                if (fresh && i == 0 && !rule->allow && cgroup_device_rule_names_all(rule))
                         continue;
                 r = apply_rule(files, rule, err);
-                everything = names_all(rule) ? rule->allow : everything;
+                everything = cgroup_device_rule_names_all(rule) ? rule->allow : everything;
         }
         for (size_t i = 0; r == 0 && !everything && i < cgroup_default_device_rule_count; i++)
                 r = apply_rule(files, &cgroup_default_device_rules[i], err);

@@ -1,6 +1,7 @@
 /* Control files: one write(2) sets, one read(2) gets. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,6 +91,31 @@ bool cgroup_text_number(const char *text, const char *key, uint64_t *out) {
                 }
         }
         return false;
+}
+
+int cgroup_bandwidth_read(const struct cgroup *cgroup, struct cgroup_bandwidth *out) {
+        int index = cgroup_find_controller(cgroup, "cpu");
+        int dir_fd = cgroup_directory(cgroup, (size_t) (index >= 0 ? index : cgroup->unified));
+        char text[64];
+        long long quota = -1;
+        unsigned long long period = 0;
+        int r;
+
+        if (index < 0) {
+                r = dir_fd < 0 ? dir_fd : cgroup_file_get(dir_fd, "cpu.max", text, sizeof(text));
+                if (r < 0)
+                        return r;
+                if (sscanf(text, "max %llu", &period) != 1 && sscanf(text, "%lld %llu", &quota, &period) != 2)
+                        return -EINVAL;
+        } else {
+                r = dir_fd < 0 ? dir_fd : cgroup_file_get_number(dir_fd, "cpu.cfs_period_us", &out->period);
+                if (r < 0 || (r = cgroup_file_get(dir_fd, "cpu.cfs_quota_us", text, sizeof(text))) < 0)
+                        return r;
+                period = out->period;
+                quota = strtoll(text, NULL, 10);
+        }
+        *out = (struct cgroup_bandwidth){.quota = quota < 0 ? -1 : quota, .period = period};
+        return 0;
 }
 
 int cgroup_values_set(int dir_fd, struct cgroup_value *values, size_t count, struct error *err) {

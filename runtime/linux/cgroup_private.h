@@ -27,6 +27,11 @@ struct cgroup {
         const struct cgroup_driver *driver;
         bool rootless;
         bool found; /* by its path alone: whose processes are in it is not known */
+        /* Of systemd's driver: the scope, the slice it is in, whose service manager they belong to … */
+        const char *unit;
+        const char *slice;
+        bool user_manager;
+        const struct cgroup_request *pending; /* … and what is to be made once there is a process */
         /* The hierarchies in use come first, those kept for later behind them. */
         struct cgroup_hierarchy hierarchies[CGROUP_HIERARCHY_MAX];
         struct cgroup_place places[CGROUP_HIERARCHY_MAX];
@@ -40,11 +45,15 @@ struct cgroup_driver {
         /* Adds the hierarchies that create would use, and makes none of them. */
         int (*locate)(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err);
         int (*create)(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err);
+        /* Makes, limits and enters a cgroup that cannot be without a process. NULL: create has made it. */
+        int (*attach)(struct cgroup *cgroup, pid_t pid, struct error *err);
         /* Sets limits. `fresh`: the cgroup is new, so nothing needs to be undone first. */
         int (*apply)(struct cgroup *cgroup, const struct runtime_resources *resources, bool fresh, struct error *err);
         int (*freeze)(const struct cgroup *cgroup, bool frozen, struct error *err);
         int (*frozen)(const struct cgroup *cgroup, struct error *err);
         int (*stats)(const struct cgroup *cgroup, struct json_writer *writer, struct error *err);
+        /* Ends what stands for the cgroup beside its directories. May be NULL. */
+        int (*remove)(const struct cgroup *cgroup, struct error *err);
 };
 
 extern const struct cgroup_driver cgroup_v1_driver; /* legacy and hybrid hosts */
@@ -85,6 +94,12 @@ void cgroup_drop_hierarchy(struct cgroup *cgroup, size_t index);
 
 /** Makes the directory of hierarchy `index` with its parents. 0, or a negative errno (-EBUSY: others live in it). */
 int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err);
+
+/** mkdir -p below the hierarchy's mount. Returns 1 when the last directory is new, 0 when it was there. */
+int cgroup_make_path(const struct cgroup_hierarchy *hierarchy);
+
+/** Puts a process (0: the calling one) into the v1 hierarchy `index`. 0 or a negative errno. */
+int cgroup_attach_v1(const struct cgroup *cgroup, size_t index, pid_t pid);
 
 /** An fd of the hierarchy's directory, opened when needed; it belongs to the cgroup. */
 int cgroup_directory(const struct cgroup *cgroup, size_t index);
@@ -148,10 +163,30 @@ int cgroup_tree_remove_children(int dir_fd);
 extern const struct runtime_device_rule cgroup_default_device_rules[];
 extern const size_t cgroup_default_device_rule_count;
 
-/* cgroup_devices_v1.c, cgroup_devices_bpf.c: device rules by driver. */
+/** A rule for every device and every access. */
+bool cgroup_device_rule_names_all(const struct runtime_device_rule *rule);
+
+/* cgroup_devices.c, cgroup_devices_bpf.c: device rules by driver. */
 int cgroup_v1_apply_devices(const struct cgroup *cgroup, const struct runtime_resources *resources, bool fresh,
                             struct error *err);
 int cgroup_v2_apply_devices(int dir_fd, const struct runtime_resources *resources, struct error *err);
+
+/* cgroup_v1.c */
+
+/** For a cgroup that somebody else made: makes it in the hierarchies where it is not, and puts the process there. */
+int cgroup_v1_join(struct cgroup *cgroup, pid_t pid, struct error *err);
+
+/* The CPU time of a period, in microseconds; a quota of -1 is none. */
+struct cgroup_bandwidth {
+        int64_t quota;
+        uint64_t period;
+};
+
+/** The bandwidth the cgroup has now, by cpu.max or cpu.cfs_*. 0 or a negative errno. */
+int cgroup_bandwidth_read(const struct cgroup *cgroup, struct cgroup_bandwidth *out);
+
+/** -EBUSY, naming the property, when checkBeforeUpdate is asked for and more memory is in use than the new limit. */
+int cgroup_v2_check_usage(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err);
 
 /* cgroup_v2_limits.c; also for the v2 half of a hybrid host. */
 

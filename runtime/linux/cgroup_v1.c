@@ -93,6 +93,25 @@ static int complete_cpuset(struct cgroup *cgroup, size_t index, struct error *er
         return r;
 }
 
+int cgroup_v1_join(struct cgroup *cgroup, pid_t pid, struct error *err) {
+        for (size_t i = 0; i < cgroup->count; i++) {
+                const struct cgroup_hierarchy *hierarchy = &cgroup->hierarchies[i];
+                int r;
+
+                if (hierarchy->v2)
+                        continue;
+                r = cgroup_make_path(hierarchy);
+                if (r >= 0 && str_equal(hierarchy->name, "cpuset"))
+                        r = prepare_cpuset(cgroup, i, err);
+                if (r >= 0)
+                        r = cgroup_attach_v1(cgroup, i, pid);
+                /* A user's manager is given few hierarchies, and its user makes nothing in the others. */
+                if (r < 0 && !cgroup->user_manager)
+                        return error_errno(err, -r, "cannot put the process into the cgroup %s", hierarchy->directory);
+        }
+        return 0;
+}
+
 /*
  * Making the host's first cpuset stops all processors to patch the kernel's code,
  * some 2 ms: it is left until something is limited by it.

@@ -61,7 +61,8 @@ int cgroup_swap_text(struct opt_i64 limit, struct opt_i64 swap, char *out, size_
 }
 
 /* A limit below what is in use kills the container: checkBeforeUpdate asks for an error instead. */
-static int check_usage(int dir_fd, const struct runtime_resources *resources, struct error *err) {
+int cgroup_v2_check_usage(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err) {
+        int dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
         uint64_t usage = 0;
 
         if (!resources->memory.check_before_update.value || !CGROUP_GIVEN(resources->memory.limit) ||
@@ -74,12 +75,13 @@ static int check_usage(int dir_fd, const struct runtime_resources *resources, st
         return 0;
 }
 
-static int apply_memory(int dir_fd, const struct runtime_resources *resources, struct error *err) {
+static int apply_memory(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err) {
+        int dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
         char text[MAX_TEXT];
         int r = cgroup_swap_text(resources->memory.limit, resources->memory.swap, text, sizeof(text), err);
 
         if (r == 0)
-                r = check_usage(dir_fd, resources, err);
+                r = cgroup_v2_check_usage(cgroup, resources, err);
         if (r == 0 && text[0]) {
                 r = cgroup_file_put(dir_fd, "memory.swap.max", text);
                 /* A kernel without swap accounting already does what "none" and "no limit" ask for. */
@@ -100,20 +102,17 @@ static int apply_memory(int dir_fd, const struct runtime_resources *resources, s
 }
 
 /* cpu.max holds both numbers: what is not given stays as it is. */
-static int apply_bandwidth(int dir_fd, const struct runtime_resources *resources, struct error *err) {
-        char now[MAX_TEXT] = "max 100000", quota[MAX_TEXT], text[MAX_TEXT * 2 + 2];
-        uint64_t period = 100000;
+static int apply_bandwidth(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err) {
+        int dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
+        char quota[MAX_TEXT], text[MAX_TEXT * 2 + 2];
+        struct cgroup_bandwidth now = {.quota = -1, .period = 100000};
         struct cgroup_value values[2] = {{.file = "cpu.max"}};
         size_t count = 1;
 
-        (void) cgroup_file_get(dir_fd, "cpu.max", now, sizeof(now));
-        if (sscanf(now, "%63s %" SCNu64, quota, &period) != 2)
-                (void) snprintf(quota, sizeof(quota), "max");
-        if (CGROUP_GIVEN(resources->cpu.quota))
-                limit_text(resources->cpu.quota.value, quota, sizeof(quota));
-        if (CGROUP_GIVEN(resources->cpu.period))
-                period = resources->cpu.period.value;
-        (void) snprintf(text, sizeof(text), "%s %" PRIu64, quota, period);
+        (void) cgroup_bandwidth_read(cgroup, &now);
+        limit_text(CGROUP_GIVEN(resources->cpu.quota) ? resources->cpu.quota.value : now.quota, quota, sizeof(quota));
+        (void) snprintf(text, sizeof(text), "%s %" PRIu64, quota,
+                        CGROUP_GIVEN(resources->cpu.period) ? resources->cpu.period.value : now.period);
         if (strlen(text) >= sizeof(values[0].text))
                 return error_set(err, ERANGE, "linux.resources.cpu: quota and period are out of range");
         memcpy(values[0].text, text, strlen(text) + 1);
@@ -128,7 +127,8 @@ static int apply_bandwidth(int dir_fd, const struct runtime_resources *resources
         return cgroup_values_set(dir_fd, values, count, err);
 }
 
-static int apply_cpu(int dir_fd, const struct runtime_resources *resources, struct error *err) {
+static int apply_cpu(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err) {
+        int dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
         char text[MAX_TEXT];
         int r = 0;
 
@@ -146,7 +146,7 @@ static int apply_cpu(int dir_fd, const struct runtime_resources *resources, stru
         }
         if (r == 0 &&
             (CGROUP_GIVEN(resources->cpu.quota) || CGROUP_GIVEN(resources->cpu.period) || resources->cpu.burst.set))
-                r = apply_bandwidth(dir_fd, resources, err);
+                r = apply_bandwidth(cgroup, resources, err);
         if (r == 0 && resources->cpu.cpus)
                 r = cgroup_file_set(dir_fd, "cpuset.cpus", resources->cpu.cpus, "linux.resources.cpu.cpus", err);
         if (r == 0 && resources->cpu.mems)
@@ -294,10 +294,10 @@ static int apply_rdma(int dir_fd, const struct runtime_resources *resources, str
 
 int cgroup_v2_apply_limits(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err) {
         int dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
-        int r = apply_memory(dir_fd, resources, err);
+        int r = apply_memory(cgroup, resources, err);
 
         if (r == 0)
-                r = apply_cpu(dir_fd, resources, err);
+                r = apply_cpu(cgroup, resources, err);
         if (r == 0)
                 r = apply_pids(dir_fd, resources, err);
         if (r == 0)

@@ -9,6 +9,15 @@ HELPERS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SOURCE=$(cd "$HELPERS/../.." && pwd)
 export BUILD=${BUILD:-$SOURCE/build}
 export MYRUN=${MYRUN:-$BUILD/bin/myrun}
+# MYRUN_OPTIONS: global options that every call of the runtime gets ("--systemd-cgroup").
+if [ -n "${MYRUN_OPTIONS:-}" ] && [ -n "${BATS_RUN_TMPDIR:-}" ]; then
+        MYRUN_WRAPPER=$BATS_RUN_TMPDIR/myrun
+        [ -x "$MYRUN_WRAPPER" ] || {
+                printf '#!/bin/sh\nexec %q %s "$@"\n' "$MYRUN" "$MYRUN_OPTIONS" >"$MYRUN_WRAPPER"
+                chmod 755 "$MYRUN_WRAPPER"
+        }
+        export MYRUN=$MYRUN_WRAPPER
+fi
 export MYMGR=${MYMGR:-$BUILD/bin/mymgr}
 export NETPLUG=${NETPLUG:-$BUILD/bin/netplug}
 export CNI_PLUGINS=${CNI_PLUGINS:-$BUILD/libexec/netplug}

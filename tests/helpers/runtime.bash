@@ -26,6 +26,23 @@ runtime_teardown() {
         leaks_check
 }
 
+# use_cgroup NAME: gives the bundle's container a cgroup path with this name in it, in the form the driver
+# wants; sets CGROUP_PATH to where that is below the hierarchy's mount.
+use_cgroup() {
+        local value=/$1
+
+        CGROUP_PATH=/$1
+        if uses_systemd; then
+                value=system.slice:test:$1
+                CGROUP_PATH=/system.slice/test-$1.scope
+        fi
+        edit_config '.linux.cgroupsPath = $path' --arg path "$value"
+}
+
+uses_systemd() {
+        [[ ${MYRUN_OPTIONS:-} == *systemd* ]]
+}
+
 # The runtime under test. stdin is nothing, so that no test waits for a person.
 myrun() {
         "$MYRUN" --root "$ROOT" "$@" </dev/null

@@ -8,7 +8,7 @@ load ../helpers/runtime
 setup() {
         runtime_setup
         set_args sleep 1000
-        edit_config '.linux.cgroupsPath = $path' --arg path "/$ID"
+        use_cgroup "$ID"
 }
 
 teardown() {
@@ -22,18 +22,18 @@ unified() {
 # cgroup_directory CONTROLLER: the container's directory.
 cgroup_directory() {
         if unified; then
-                echo "/sys/fs/cgroup/$ID"
+                echo "/sys/fs/cgroup$CGROUP_PATH"
         else
-                echo "/sys/fs/cgroup/$1/$ID"
+                echo "/sys/fs/cgroup/$1$CGROUP_PATH"
         fi
 }
 
 # limit V1_CONTROLLER V1_FILE V2_FILE: what the kernel has for the container.
 limit() {
         if unified; then
-                cat "/sys/fs/cgroup/$ID/$3"
+                cat "/sys/fs/cgroup$CGROUP_PATH/$3"
         else
-                cat "/sys/fs/cgroup/$1/$ID/$2"
+                cat "/sys/fs/cgroup/$1$CGROUP_PATH/$2"
         fi
 }
 
@@ -45,6 +45,12 @@ either() {
 # update RESOURCES: changes limits of the running container.
 update() {
         "$MYRUN" --root "$ROOT" update -r - "$ID" <<<"$1"
+}
+
+# Nothing with the container's name is left in any hierarchy.
+no_cgroup() {
+        run find /sys/fs/cgroup -name "*$ID*"
+        assert_output ""
 }
 
 set_resources() {
@@ -71,7 +77,7 @@ set_resources() {
         while read -r line; do
                 # Without a cpuset of its own the container has its parent's.
                 [[ $line != *:cpuset:* ]] || continue
-                [[ $line == *":/$ID" ]] || assert_fail "not in the container's cgroup: $line" || return 1
+                [[ $line == *":$CGROUP_PATH" ]] || assert_fail "not in the container's cgroup: $line" || return 1
         done <"/proc/$pid/cgroup"
 }
 
@@ -178,8 +184,7 @@ set_resources() {
         start_detached "$ID"
         myrun pause "$ID"
         myrun delete --force "$ID"
-        run find /sys/fs/cgroup -name "$ID"
-        assert_output ""
+        no_cgroup
 }
 
 @test "delete leaves no cgroup, though the container made cgroups inside its own" {
@@ -189,8 +194,7 @@ set_resources() {
         directory=$(cgroup_directory memory)
         mkdir "$directory/inner" "$directory/inner/most"
         myrun delete --force "$ID"
-        run find /sys/fs/cgroup -name "$ID"
-        assert_output ""
+        no_cgroup
 }
 
 @test "a limit the kernel refuses names the property and leaves nothing" {
@@ -201,8 +205,7 @@ set_resources() {
         edit_config 'del(.linux.resources.cpu.cpus)'
         run myrun create "$ID"
         assert_clear_error "linux.resources.cpu.period"
-        run find /sys/fs/cgroup -name "$ID"
-        assert_output ""
+        no_cgroup
         run myrun list -q
         assert_output ""
 }
@@ -212,8 +215,7 @@ set_resources() {
         ! [ -d /sys/fs/cgroup/rdma ] || skip "this host has the controller"
         run myrun create "$ID"
         assert_clear_error "linux.resources.rdma"
-        run find /sys/fs/cgroup -name "$ID"
-        assert_output ""
+        no_cgroup
 }
 
 @test "a cgroup that has processes of others is refused" {
@@ -240,7 +242,7 @@ set_resources() {
 @test "a container without a cgroups path is below the runtime's own cgroup" {
         edit_config 'del(.linux.cgroupsPath)'
         start_detached "$ID"
-        grep -q "/$ID\$" "/proc/$(init_pid "$ID")/cgroup"
+        grep -q "[/-]$ID\(.scope\)\?\$" "/proc/$(init_pid "$ID")/cgroup"
 }
 
 @test "events --stats gives the figures of runc" {
@@ -263,9 +265,20 @@ set_resources() {
         assert_output_contains 42 "Read-only file system"
 }
 
-@test "--systemd-cgroup says that this build has no such driver" {
+@test "--systemd-cgroup where no systemd runs says so and leaves nothing" {
+        [ ! -d /run/systemd/system ] || skip "systemd runs here"
+        edit_config '.linux.cgroupsPath = $path' --arg path "system.slice:test:$ID"
         run myrun --systemd-cgroup create "$ID"
-        assert_clear_error "systemd cgroup driver: not supported in this build"
+        assert_clear_error "systemd cgroup driver: systemd cannot be reached" "without it leave --systemd-cgroup out"
+        run myrun list -q
+        assert_output ""
+        no_cgroup
+}
+
+@test "--systemd-cgroup wants a cgroups path of its own form" {
+        edit_config '.linux.cgroupsPath = $path' --arg path "/$ID"
+        run myrun --cgroup-manager=systemd create "$ID"
+        assert_clear_error "linux.cgroupsPath: \"/$ID\" is not of the form \"slice:prefix:name\""
         run myrun list -q
         assert_output ""
 }
@@ -275,4 +288,22 @@ set_resources() {
         set_resources '{"memory": {"limit": 524288}}'
         run myrun run "$ID"
         assert_success
+}
+
+@test "--systemd-cgroup without its helper program says what is missing" {
+        edit_config '.linux.cgroupsPath = "system.slice:test:alone"'
+        cp "$BUILD/bin/myrun" "$BATS_TEST_TMPDIR/alone"
+        run "$BATS_TEST_TMPDIR/alone" --root "$ROOT" --systemd-cgroup create "$ID" </dev/null
+        assert_clear_error "systemd cgroup driver: its helper program" "libexec/myrun/systemd is missing"
+        run "$BATS_TEST_TMPDIR/alone" features
+        assert_equal "$(jq .linux.cgroup.systemd <<<"$output")" false
+        run "$BUILD/bin/myrun" features
+        assert_equal "$(jq .linux.cgroup.systemd <<<"$output")" true
+}
+
+@test "--cgroup-manager=disabled leaves the container in its caller's cgroup" {
+        myrun --cgroup-manager=disabled run -d "$ID" >"$BATS_TEST_TMPDIR/$ID.out" 2>&1
+        assert_equal "$(cat "/proc/$(init_pid "$ID")/cgroup")" "$(cat /proc/self/cgroup)"
+        run myrun --cgroup-manager=nonsense list
+        assert_clear_error "--cgroup-manager" nonsense
 }

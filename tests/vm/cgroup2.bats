@@ -1,14 +1,15 @@
 # What a container gets from a pure cgroup v2, which only the virtual machine has (tests/vm/run.sh).
 load ../helpers/common
 load ../helpers/bundle
+load ../helpers/runtime
 
 setup() {
         [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] || skip "no pure cgroup v2 here"
         leaks_begin
         ID=v2-$(token)
         make_bundle "$BATS_TEST_TMPDIR/bundle"
-        CGROUP=/sys/fs/cgroup/$ID
-        edit_config '.linux.cgroupsPath = $path' --arg path "/$ID"
+        use_cgroup "$ID"
+        CGROUP=/sys/fs/cgroup$CGROUP_PATH
 }
 
 teardown() {
@@ -49,7 +50,7 @@ populated() {
         set_args cat /proc/self/cgroup
         run "$MYRUN" run --bundle "$BUNDLE" "$ID"
         assert_success
-        assert_output_contains "0::/$ID"
+        assert_output_contains "0::$CGROUP_PATH"
         refute_exists "$CGROUP"
         leaks_check
 }
