@@ -92,7 +92,8 @@ static int choose_cgroups(struct runtime *runtime, struct error *err) {
         else if (str_equal(manager, "disabled"))
                 runtime->no_cgroup = true;
         else if (manager && !str_equal(manager, "cgroupfs"))
-                return error_set(err, EINVAL, "--cgroup-manager: \"%s\" is none of cgroupfs, systemd, disabled", manager);
+                return error_set(err, EINVAL, "--cgroup-manager: \"%s\" is none of cgroupfs, systemd, disabled",
+                                 manager);
         return 0;
 }
 
@@ -130,7 +131,8 @@ int main(int argc, char **argv) {
                 error_hint(&err, PROGRAM " --help lists them");
                 return usage_error(&err);
         }
-        if (open_log(&runtime, &err) < 0 || choose_cgroups(&runtime, &err) < 0 || (enters_container(command) && self_protect(argv, &err) < 0))
+        if (open_log(&runtime, &err) < 0 || choose_cgroups(&runtime, &err) < 0 ||
+            (enters_container(command) && self_protect(argv, &err) < 0))
                 return usage_error(&err);
         return command->run(command, &runtime, argc - first, argv + first);
 }

@@ -198,8 +198,8 @@ static int systemd_apply(struct cgroup *cgroup, const struct runtime_resources *
         json_begin_array(&writer, "properties");
         empty = writer.out.size;
         if (r == 0)
-                r = cgroup_unit_put_resources(&writer, &whole, v2,
-                                              resources->device_count > 0 && !cgroup->user_manager, err);
+                r = cgroup_unit_put_resources(&writer, &whole, v2, resources->device_count > 0 && !cgroup->user_manager,
+                                              err);
         if (r == 0 && writer.out.size > empty) {
                 json_end_array(&writer);
                 r = send_request(&writer, arena, &answer, err);

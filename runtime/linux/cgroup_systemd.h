@@ -12,7 +12,8 @@
 struct cgroup_unit {
         const char *name;  /* "docker-web.scope" */
         const char *slice; /* "machine-a.slice" */
-        const char *path;  /* below the service manager's own cgroup: "/machine.slice/machine-a.slice/docker-web.scope" */
+        const char
+                *path; /* below the service manager's own cgroup: "/machine.slice/machine-a.slice/docker-web.scope" */
 };
 
 /** Texts go to the arena. -EINVAL, naming linux.cgroupsPath, when it is not of that form. */
@@ -36,8 +37,7 @@ int cgroup_unit_put_resources(struct json_writer *writer, const struct runtime_r
 void cgroup_unit_put_devices(struct json_writer *writer, const struct runtime_resources *resources);
 
 /** Writes the annotations org.systemd.property.NAME, whose values are GVariant text ("uint64 5", "['a']", "true"). */
-int cgroup_unit_put_annotations(struct json_writer *writer, const struct runtime_pairs *annotations,
-                                struct error *err);
+int cgroup_unit_put_annotations(struct json_writer *writer, const struct runtime_pairs *annotations, struct error *err);
 
 /** A list such as "0-3,7" as a set of bits, lowest byte first, in `set`. Returns the bytes used or -EINVAL. */
 int cgroup_cpu_set(const char *list, unsigned char *set, size_t size);

@@ -21,12 +21,9 @@ static const struct number_type {
         char type;
         int64_t min, max;
 } number_types[] = {
-        {"byte", 'y', 0, UINT8_MAX},
-        {"int16", 'n', INT16_MIN, INT16_MAX},
-        {"uint16", 'q', 0, UINT16_MAX},
-        {"int32", 'i', INT32_MIN, INT32_MAX},
-        {"uint32", 'u', 0, UINT32_MAX},
-        {"int64", 'x', INT64_MIN, INT64_MAX},
+        {"byte", 'y', 0, UINT8_MAX},    {"int16", 'n', INT16_MIN, INT16_MAX},
+        {"uint16", 'q', 0, UINT16_MAX}, {"int32", 'i', INT32_MIN, INT32_MAX},
+        {"uint32", 'u', 0, UINT32_MAX}, {"int64", 'x', INT64_MIN, INT64_MAX},
         {"uint64", 't', 0, INT64_MAX}, /* above that, see parse_number() */
 };
 
@@ -45,8 +42,7 @@ static void skip_space(struct parser *parser) {
 static bool take_word(struct parser *parser, const char *word) {
         size_t size = strlen(word);
 
-        if (strncmp(parser->at, word, size) != 0 ||
-            (parser->at[size] != '\0' && !strchr(" \t\n,]", parser->at[size])))
+        if (strncmp(parser->at, word, size) != 0 || (parser->at[size] != '\0' && !strchr(" \t\n,]", parser->at[size])))
                 return false;
         parser->at += size;
         skip_space(parser);
@@ -195,7 +191,8 @@ static int put_annotation(struct json_writer *writer, const char *name, const ch
                 return error_hint(err, "values are written as GVariant text: 'text', true, uint64 5, ['a', 'b']");
         }
         /* On the bus every span of time is in microseconds: TimeoutStopSec is TimeoutStopUSec there. */
-        if (str_ends_with(name, "Sec") && !str_ends_with(name, "USec") && type[1] == '\0' && strchr("nqiuxty", type[0]) && parser.number >= 0) {
+        if (str_ends_with(name, "Sec") && !str_ends_with(name, "USec") && type[1] == '\0' &&
+            strchr("nqiuxty", type[0]) && parser.number >= 0) {
                 _cleanup_free_ char *in_usec = str_format("%.*sUSec", (int) (strlen(name) - strlen("Sec")), name);
 
                 if ((uint64_t) parser.number > UINT64_MAX / USEC_PER_SEC)

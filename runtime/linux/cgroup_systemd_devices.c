@@ -14,7 +14,8 @@
 static char *driver_name(const char *devices, char type, int64_t major) {
         const char *line = devices ? strstr(devices, type == 'c' ? "Character devices:" : "Block devices:") : NULL;
 
-        for (line = line ? strchr(line, '\n') : NULL; line && line[1] && line[1] != '\n'; line = strchr(line + 1, '\n')) {
+        for (line = line ? strchr(line, '\n') : NULL; line && line[1] && line[1] != '\n';
+             line = strchr(line + 1, '\n')) {
                 long long number;
                 char name[64];
 

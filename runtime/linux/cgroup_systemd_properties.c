@@ -17,12 +17,7 @@
 #define QUOTA_STEP_USEC UINT64_C(10000)
 
 /* Versions of systemd that brought a property. */
-enum {
-        SINCE_QUOTA_PERIOD = 242,
-        SINCE_CPU_SETS = 244,
-        SINCE_IDLE_WEIGHT = 252,
-        SINCE_ZSWAP = 253
-};
+enum { SINCE_QUOTA_PERIOD = 242, SINCE_CPU_SETS = 244, SINCE_IDLE_WEIGHT = 252, SINCE_ZSWAP = 253 };
 
 static void begin(struct json_writer *writer, const char *name, const char *type) {
         json_begin_array(writer, NULL);

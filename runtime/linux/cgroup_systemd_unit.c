@@ -16,7 +16,8 @@
 #define HELPER_TIMEOUT_NS INT64_C(100000000000)
 
 static int bad_path(const struct cgroup_request *request, struct error *err) {
-        error_set(err, EINVAL, "linux.cgroupsPath: \"%s\" is not of the form \"slice:prefix:name\" that --systemd-cgroup needs",
+        error_set(err, EINVAL,
+                  "linux.cgroupsPath: \"%s\" is not of the form \"slice:prefix:name\" that --systemd-cgroup needs",
                   request->cgroups_path);
         return error_hint(err, "for example \"system.slice:docker:web\"");
 }
@@ -62,8 +63,8 @@ int cgroup_unit_parse(struct arena *arena, const struct cgroup_request *request,
         if (str_empty(slice))
                 slice = request->rootless ? "user.slice" : "system.slice";
         if (!is_slice(slice))
-                return error_set(err, EINVAL, "linux.cgroupsPath: \"%s\" is not the name of a slice such as \"a-b.slice\"",
-                                 slice);
+                return error_set(err, EINVAL,
+                                 "linux.cgroupsPath: \"%s\" is not the name of a slice such as \"a-b.slice\"", slice);
         if (str_ends_with(name, ".slice"))
                 return error_set(err, EINVAL, "linux.cgroupsPath: \"%s\" is a slice, which holds no processes", name);
         directory = slice_path(slice);

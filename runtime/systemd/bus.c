@@ -79,8 +79,8 @@ int bus_manager(sd_bus *bus, uint64_t *version, char **control_group, struct err
 /* ---- Jobs: systemd answers at once with a job, and says later how it ended ---- */
 
 struct job {
-        char *path;   /* the one waited for; NULL while it is not known */
-        char *result; /* "done", "failed", "timeout", …; NULL while it runs */
+        char *path;            /* the one waited for; NULL while it is not known */
+        char *result;          /* "done", "failed", "timeout", …; NULL while it runs */
         struct str_list ended; /* "path result" of jobs that ended before the answer to our call came */
 };
 

@@ -79,8 +79,7 @@ static int serve(struct arena *arena, struct json_writer *answer, struct error *
         if (r < 0)
                 return error_errno(err, -r, "standard input");
         if ((r = json_parse(arena, text, size, NULL, &root, err)) < 0 ||
-            (r = json_expect(root, JSON_OBJECT, err)) < 0 ||
-            (r = json_get_string(root, "action", &action, err)) < 0 ||
+            (r = json_expect(root, JSON_OBJECT, err)) < 0 || (r = json_get_string(root, "action", &action, err)) < 0 ||
             (r = json_get_bool(root, "user", &user, err)) < 0 ||
             (r = json_get_string(root, "unit", &request.unit, err)) < 0 ||
             (r = json_get_array(root, "properties", &request.properties, err)) < 0)

@@ -29,12 +29,8 @@ static int append_integer(sd_bus_message *message, char type, const struct json 
         static const struct {
                 char type;
                 int64_t min, max;
-        } ranges[] = {{'y', 0, UINT8_MAX},
-                      {'i', INT32_MIN, INT32_MAX},
-                      {'u', 0, UINT32_MAX},
-                      {'x', INT64_MIN, INT64_MAX},
-                      {'n', INT16_MIN, INT16_MAX},
-                      {'q', 0, UINT16_MAX}};
+        } ranges[] = {{'y', 0, UINT8_MAX},         {'i', INT32_MIN, INT32_MAX}, {'u', 0, UINT32_MAX},
+                      {'x', INT64_MIN, INT64_MAX}, {'n', INT16_MIN, INT16_MAX}, {'q', 0, UINT16_MAX}};
         int64_t number = 0;
         int r;
 
@@ -109,8 +105,8 @@ static int append_container(sd_bus_message *message, const char *type, size_t si
         int r = json_expect(value, JSON_ARRAY, err);
 
         if (r == 0)
-                r = bus_failed(err, sd_bus_message_open_container(message, array ? SD_BUS_TYPE_ARRAY : SD_BUS_TYPE_STRUCT,
-                                                                  contents));
+                r = bus_failed(err, sd_bus_message_open_container(
+                                            message, array ? SD_BUS_TYPE_ARRAY : SD_BUS_TYPE_STRUCT, contents));
         for (const struct json *child = value->first; r == 0 && child; child = child->next) {
                 r = variant_append(message, element, child, err);
                 if (!array)
