@@ -47,7 +47,7 @@ endif
 
 BIN := $(BUILD)/bin
 LIBEXEC := $(BUILD)/libexec
-PLUGINS := bridge host-local loopback portmap firewall
+PLUGINS := bandwidth bridge firewall host-device host-local loopback macvlan portmap ptp static tuning
 IMAGES := $(BUILD)/share/mymgr/images
 
 sources = $(sort $(wildcard $(foreach room,$(1),$(room)/*.c $(room)/*/*.c)))

@@ -9,6 +9,7 @@
 #include "../lib/cleanup.h"
 #include "../lib/path.h"
 #include "../lib/str.h"
+#include "ipam.h"
 #include "sysctl.h"
 
 bool attach_link_name_is_valid(const char *name) {
@@ -29,29 +30,28 @@ static uint64_t hash_on(uint64_t hash, const char *text) {
 }
 
 #define HASH_START 0xcbf29ce484222325
-/* "v", 5 digits for the network, 9 for the attachment: 15, the most a name may have. */
+/* The letter, 5 digits for the network, 9 for the attachment: 15, the most a name may have. */
 #define NETWORK_DIGITS 6
 
-void attach_host_link(const char *network, const char *container_id, const char *ifname, char out[IFNAMSIZ]) {
+void attach_link_name(enum attach_kind kind, const char *network, const char *container_id, const char *ifname,
+                      char out[IFNAMSIZ]) {
         uint64_t of_network = hash_on(HASH_START, network);
         uint64_t of_attachment = hash_on(hash_on(HASH_START, container_id), ifname);
 
-        (void) snprintf(out, IFNAMSIZ, "v%05x%09llx", (unsigned int) (of_network & 0xfffff),
+        (void) snprintf(out, IFNAMSIZ, "%c%05x%09llx", (char) kind, (unsigned int) (of_network & 0xfffff),
                         (unsigned long long) (of_attachment & 0xfffffffff));
 }
 
-int attach_requested_mac(struct plugin_call *call, char out[LINK_MAC_SIZE], struct error *err) {
-        const char *mac = plugin_argument(call, "MAC");
-        const struct json *args = NULL, *cni = NULL;
+int attach_requested_mac(struct plugin_call *call, const char *configured, char out[LINK_MAC_SIZE], struct error *err) {
+        const char *argument = plugin_argument(call, "MAC"), *mac = argument ? argument : configured;
+        const struct json *args = NULL;
         uint8_t bytes[6];
         int r;
 
         out[0] = '\0';
-        r = json_get_object(call->conf, "args", &args, err);
+        r = plugin_args(call, &args, err);
         if (r >= 0)
-                r = json_get_object(args, "cni", &cni, err);
-        if (r >= 0)
-                r = json_get_string(cni, "mac", &mac, err);
+                r = json_get_string(args, "mac", &mac, err);
         if (r >= 0)
                 r = json_get_string(call->runtime, "mac", &mac, err);
         if (r < 0 || str_empty(mac))
@@ -100,6 +100,44 @@ int attach_open(struct plugin_call *call, struct netlink *host, struct netlink *
         return 0;
 }
 
+int attach_harden(const char *link, struct error *err) {
+        int r = sysctl_set_link("ipv6", link, "accept_ra", "0", err);
+
+        return r < 0 ? r : sysctl_set_link("ipv6", link, "accept_dad", "0", err);
+}
+
+int attach_addresses_from_ipam(struct plugin_call *call, struct cni_result *result, struct error *err) {
+        int r = ipam_add(call, result, err);
+
+        if (r >= 0 && ipam_is_wanted(call) && result->ip_count == 0) {
+                ipam_undo(call);
+                return error_set(err, ENOENT, "ipam: the plugin gave no address");
+        }
+        return r;
+}
+
+int attach_dns(struct plugin_call *call, struct cni_result *result, struct error *err) {
+        struct cni_dns dns;
+        int r = cni_dns_parse(call->arena, json_get(call->conf, "dns"), &dns, err);
+
+        if (r < 0)
+                return r;
+        if (dns.nameservers || dns.domain || dns.search || dns.options)
+                result->dns = dns;
+        result->has_dns = true;
+        return 0;
+}
+
+void attach_put_interface(struct plugin_call *call, struct cni_result *result, const struct link_info *link,
+                          const char *sandbox) {
+        struct cni_interface *interface = cni_result_add_interface(result, call->arena);
+
+        *interface = (struct cni_interface){.name = arena_strdup(call->arena, link->name),
+                                            .mac = arena_strdup(call->arena, link->mac),
+                                            .mtu = link->mtu,
+                                            .sandbox = sandbox};
+}
+
 static int enable_ipv6(void *context, struct error *err) {
         return sysctl_set_link("ipv6", context, "disable_ipv6", "0", err);
 }
@@ -109,6 +147,24 @@ int attach_prepare_ipv6(int netns_fd, const char *ifname, const struct cni_resul
                 if (result->ips[i].address.family == AF_INET6)
                         return link_inside(netns_fd, enable_ipv6, (void *) ifname, err);
         return 0;
+}
+
+int attach_configure(struct plugin_call *call, struct netlink *container, struct cni_result *result,
+                     struct error *err) {
+        struct link_info link = {0};
+        int r;
+
+        r = link_find(container, call->ifname, &link, err);
+        if (r >= 0)
+                r = attach_prepare_ipv6(call->netns_fd, call->ifname, result, err);
+        if (r >= 0)
+                r = link_configure(container, link.index, result, 0, err);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < result->ip_count; i++)
+                result->ips[i].interface = 0;
+        attach_put_interface(call, result, &link, call->netns);
+        return attach_dns(call, result, err);
 }
 
 const struct cni_interface *attach_host_interface(const struct cni_result *result, size_t n) {
@@ -182,7 +238,7 @@ static int own_part(struct plugin_call *call, const struct cni_interface **out, 
         return 0;
 }
 
-int attach_check_container(struct plugin_call *call, struct error *err) {
+int attach_check_container(struct plugin_call *call, const char *kind, struct error *err) {
         _cleanup_netlink_ struct netlink container = NETLINK_CLOSED;
         const struct cni_interface *interface = NULL;
         struct cni_result part;
@@ -196,6 +252,8 @@ int attach_check_container(struct plugin_call *call, struct error *err) {
                 r = link_find(&container, call->ifname, &info, err);
         if (r < 0)
                 return r;
+        if (kind && !str_equal(info.kind, kind))
+                return error_set(err, ENOENT, "link %s of the container is not of kind %s", call->ifname, kind);
         if (!str_empty(interface->sandbox) && !str_equal(interface->sandbox, call->netns))
                 return error_set(err, ENOENT, "prevResult: %s is in %s, not in CNI_NETNS (%s)", call->ifname,
                                  interface->sandbox, call->netns);
@@ -210,22 +268,53 @@ int attach_remove_link(struct plugin_call *call, struct error *err) {
         char name[IFNAMSIZ];
         int r;
 
-        attach_host_link(call->network, call->container_id, call->ifname, name);
+        attach_link_name(ATTACH_PAIR, call->network, call->container_id, call->ifname, name);
         r = link_open(-1, &netlink, err);
         if (r >= 0)
                 r = link_delete(&netlink, name, err);
-        if (r != 0 || call->netns_fd < 0)
-                return r < 0 ? r : 0;
         /* Made by another program, or the host's end was renamed. */
-        netlink_close(&netlink);
-        r = link_open(call->netns_fd, &netlink, err);
+        return r != 0 ? (r < 0 ? r : 0) : attach_remove_inside(call, err);
+}
+
+int attach_remove_inside(struct plugin_call *call, struct error *err) {
+        _cleanup_netlink_ struct netlink container = NETLINK_CLOSED;
+        int r;
+
+        if (call->netns_fd < 0)
+                return 0;
+        r = link_open(call->netns_fd, &container, err);
         if (r >= 0)
-                r = link_delete(&netlink, call->ifname, err);
+                r = link_delete(&container, call->ifname, err);
         return r < 0 ? r : 0;
+}
+
+int attach_detach(struct plugin_call *call, bool masquerade, struct error *err) {
+        int r, first;
+
+        /* Each step is tried whatever became of the one before; the address goes back last. */
+        first = attach_remove_link(call, err);
+        if (masquerade) {
+                r = attach_unmasquerade(call, first < 0 ? NULL : err);
+                first = first < 0 ? first : r;
+        }
+        r = ipam_pass_on(call, first < 0 ? NULL : err);
+        return first < 0 ? first : r;
+}
+
+int attach_status(struct plugin_call *call, bool masquerade, struct error *err) {
+        _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
+        int r;
+
+        r = link_open(-1, &host, err);
+        if (r >= 0 && masquerade)
+                r = nft_available(err);
+        return r < 0 ? r : ipam_pass_on(call, err);
 }
 
 struct link_collection {
         const struct plugin_call *call;
+        enum attach_kind letter;
+        const char *kind;
         struct str_list stale;
 };
 
@@ -234,12 +323,13 @@ static int collect_link(const struct link_info *info, void *context) {
         const struct plugin_call *call = collection->call;
         char name[IFNAMSIZ];
 
-        attach_host_link(call->network, "", "", name);
-        if (!str_equal(info->kind, "veth") || strlen(info->name) != strlen(name) ||
+        attach_link_name(collection->letter, call->network, "", "", name);
+        if (!str_equal(info->kind, collection->kind) || strlen(info->name) != strlen(name) ||
             strncmp(info->name, name, NETWORK_DIGITS) != 0)
                 return 0;
         for (size_t i = 0; i < call->valid_count; i++) {
-                attach_host_link(call->network, call->valid[i].container_id, call->valid[i].ifname, name);
+                attach_link_name(collection->letter, call->network, call->valid[i].container_id, call->valid[i].ifname,
+                                 name);
                 if (str_equal(info->name, name))
                         return 0;
         }
@@ -247,8 +337,9 @@ static int collect_link(const struct link_info *info, void *context) {
         return 0;
 }
 
-int attach_collect_links(struct plugin_call *call, struct error *err) {
-        struct link_collection collection = {.call = call};
+int attach_collect_links(struct plugin_call *call, enum attach_kind letter, struct error *err) {
+        struct link_collection collection = {
+                .call = call, .letter = letter, .kind = letter == ATTACH_PAIR ? "veth" : "ifb"};
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
         int r;
 
@@ -259,4 +350,13 @@ int attach_collect_links(struct plugin_call *call, struct error *err) {
                 r = link_delete(&host, collection.stale.items[i], err);
         str_list_free(&collection.stale);
         return r < 0 ? r : 0;
+}
+
+int attach_collect(struct plugin_call *call, struct error *err) {
+        int r, first = attach_collect_links(call, ATTACH_PAIR, err);
+
+        r = attach_unmasquerade(call, first < 0 ? NULL : err);
+        first = first < 0 ? first : r;
+        r = ipam_pass_on(call, first < 0 ? NULL : err);
+        return first < 0 ? first : r;
 }

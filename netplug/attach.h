@@ -14,15 +14,27 @@
 /** True for a name the kernel takes for a link. */
 bool attach_link_name_is_valid(const char *name);
 
-/**
- * The name of the host's end of a container's link. It follows from the
- * attachment, so that DEL finds it without the container's namespace, and GC
- * tells a network's links from others'.
- */
-void attach_host_link(const char *network, const char *container_id, const char *ifname, char out[IFNAMSIZ]);
+/* What a link of ours is; also the first letter of its name. */
+enum attach_kind {
+        ATTACH_PAIR = 'v',    /* the host's end of a pair */
+        ATTACH_QUEUE = 'q',   /* an ifb, for rates */
+        ATTACH_MACVLAN = 'm', /* a macvlan that has not got its own name yet */
+};
 
-/** The hardware address asked for by CNI_ARGS MAC, args.cni.mac or runtimeConfig.mac; "" for none. */
-int attach_requested_mac(struct plugin_call *call, char out[LINK_MAC_SIZE], struct error *err);
+/**
+ * The name of a link of an attachment. It follows from the attachment, so that
+ * DEL finds it without the container's namespace, and GC tells a network's links
+ * from others'.
+ */
+void attach_link_name(enum attach_kind kind, const char *network, const char *container_id, const char *ifname,
+                      char out[IFNAMSIZ]);
+
+/**
+ * The hardware address asked for by runtimeConfig.mac, args.cni.mac or CNI_ARGS MAC.
+ * @configured: what counts without these; may be NULL
+ * @out: "" for none
+ */
+int attach_requested_mac(struct plugin_call *call, const char *configured, char out[LINK_MAC_SIZE], struct error *err);
 
 /**
  * The container's hardware address: `requested`, or else made from its first IP
@@ -33,8 +45,28 @@ void attach_mac(const char *requested, const struct cni_result *result, char out
 /** Opens rtnetlink here and in the container; fails when the container has a link of the name already. */
 int attach_open(struct plugin_call *call, struct netlink *host, struct netlink *container, struct error *err);
 
+/**
+ * Readies a link of the host that was just made. Neighbours must not steer the
+ * host's routes (CVE-2020-10749). And as nobody else can have its addresses, they
+ * need not be tried first: until then IPv6 packets would not be forwarded to it.
+ */
+int attach_harden(const char *link, struct error *err);
+
+/** ADD's first half: asks the IPAM plugin, if one is configured, which then has to give an address. */
+int attach_addresses_from_ipam(struct plugin_call *call, struct cni_result *result, struct error *err);
+
+/** The configuration's own `dns` replaces that of the IPAM plugin. */
+int attach_dns(struct plugin_call *call, struct cni_result *result, struct error *err);
+
+/** Appends a link to the result. @sandbox: the namespace it is in; NULL: the host's */
+void attach_put_interface(struct plugin_call *call, struct cni_result *result, const struct link_info *link,
+                          const char *sandbox);
+
 /** Switches IPv6 on for the container's link where the result has IPv6 addresses and the container has it off. */
 int attach_prepare_ipv6(int netns_fd, const char *ifname, const struct cni_result *result, struct error *err);
+
+/** ADD's last half where the container's link is the only one: sets it up as the result says, and completes that. */
+int attach_configure(struct plugin_call *call, struct netlink *container, struct cni_result *result, struct error *err);
 
 /** The n-th interface of a result that is on the host, or NULL. */
 const struct cni_interface *attach_host_interface(const struct cni_result *result, size_t n);
@@ -50,11 +82,19 @@ int attach_masquerade(struct plugin_call *call, const struct cni_result *result,
 int attach_unmasquerade(struct plugin_call *call, struct error *err);
 int attach_check_masquerade(struct plugin_call *call, struct error *err);
 
-/** Compares the container's link with prevResult. */
-int attach_check_container(struct plugin_call *call, struct error *err);
+/** Compares the container's link with prevResult. @kind: "veth", ..., NULL: any */
+int attach_check_container(struct plugin_call *call, const char *kind, struct error *err);
 
-/** Deletes the link from whichever side it is found. 0 when it is gone. */
+/** Deletes the pair from whichever side it is found. 0 when it is gone. */
 int attach_remove_link(struct plugin_call *call, struct error *err);
 
-/** GC: deletes host links of the network whose attachment is not valid. */
-int attach_collect_links(struct plugin_call *call, struct error *err);
+/** Deletes the container's link by its name in there. 0 when it or the namespace is gone. */
+int attach_remove_inside(struct plugin_call *call, struct error *err);
+
+/** GC: deletes links of the network on the host whose attachment is not valid. @kind: ATTACH_PAIR or ATTACH_QUEUE */
+int attach_collect_links(struct plugin_call *call, enum attach_kind kind, struct error *err);
+
+/* What DEL, STATUS and GC are to a plugin that makes pairs. */
+int attach_detach(struct plugin_call *call, bool masquerade, struct error *err);
+int attach_status(struct plugin_call *call, bool masquerade, struct error *err);
+int attach_collect(struct plugin_call *call, struct error *err);

@@ -16,7 +16,6 @@
 #include "sysctl.h"
 
 #define BRIDGE_DEFAULT "cni0"
-#define MTU_MAX 65536
 
 struct configuration {
         const char *bridge;
@@ -50,11 +49,11 @@ static int parse_configuration(struct plugin_call *call, struct configuration *c
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(flags); i++)
                 r = json_get_bool(call->conf, flags[i].key, flags[i].target, err);
         if (r >= 0)
-                r = json_get_i64(call->conf, "mtu", 0, MTU_MAX, &conf->mtu, err);
+                r = json_get_i64(call->conf, "mtu", 0, LINK_MTU_MAX, &conf->mtu, err);
         if (r >= 0)
                 r = plugin_refuse(call, refused, err);
         if (r >= 0)
-                r = attach_requested_mac(call, conf->mac, err);
+                r = attach_requested_mac(call, NULL, conf->mac, err);
         if (r < 0)
                 return r;
         if (!attach_link_name_is_valid(conf->bridge))
@@ -69,11 +68,6 @@ static int parse_configuration(struct plugin_call *call, struct configuration *c
 
 /* --- the bridge -------------------------------------------------------------------------------------------------- */
 
-/* Neighbours on the bridge must not steer the host's routes (CVE-2020-10749). */
-static int harden_link(const char *link, struct error *err) {
-        return sysctl_set_link("ipv6", link, "accept_ra", "0", err);
-}
-
 static int make_bridge(struct netlink *host, const struct configuration *conf, struct error *err) {
         char mac[LINK_MAC_SIZE];
         const struct link_bridge bridge = {.name = conf->bridge, .mac = mac, .mtu = conf->mtu};
@@ -84,7 +78,7 @@ static int make_bridge(struct netlink *host, const struct configuration *conf, s
         /* Somebody else, who attaches at the same time, was faster. */
         if (r == -EEXIST)
                 return 0;
-        return r < 0 ? r : harden_link(conf->bridge, err);
+        return r < 0 ? r : attach_harden(conf->bridge, err);
 }
 
 static int ensure_bridge(struct netlink *host, const struct configuration *conf, struct link_info *out,
@@ -199,17 +193,7 @@ static int complete_result(struct plugin_call *call, const struct configuration 
                 route->gateway = ip->gateway;
                 added[is_v6] = true;
         }
-        if (json_get(call->conf, "dns")) {
-                struct cni_dns dns;
-                int r = cni_dns_parse(call->arena, json_get(call->conf, "dns"), &dns, err);
-
-                if (r < 0)
-                        return r;
-                if (dns.nameservers || dns.domain || dns.search || dns.options)
-                        result->dns = dns;
-        }
-        result->has_dns = true;
-        return 0;
+        return attach_dns(call, result, err);
 }
 
 static void put_interfaces(struct plugin_call *call, const struct link_info *bridge, const struct link_veth *veth,
@@ -268,7 +252,7 @@ static int attach(struct plugin_call *call, struct attachment *attachment, struc
         if (r < 0)
                 return r;
         veth.master = bridge.index;
-        attach_host_link(call->network, call->container_id, call->ifname, name);
+        attach_link_name(ATTACH_PAIR, call->network, call->container_id, call->ifname, name);
         link_mac_random(mac);
         attach_mac(conf->mac, result, peer_mac);
         r = link_veth_add(&attachment->host, &veth, err);
@@ -277,11 +261,11 @@ static int attach(struct plugin_call *call, struct attachment *attachment, struc
         attachment->linked = true;
         r = attach_prepare_ipv6(call->netns_fd, call->ifname, result, err);
         if (r >= 0)
-                r = harden_link(name, err);
+                r = attach_harden(name, err);
         if (r >= 0)
                 r = link_find(&attachment->container, call->ifname, &peer, err);
         if (r >= 0)
-                r = link_configure(&attachment->container, peer.index, result, err);
+                r = link_configure(&attachment->container, peer.index, result, 0, err);
         if (r >= 0 && conf->masquerade)
                 r = attach_masquerade(call, result, err);
         if (r >= 0)
@@ -300,13 +284,10 @@ static int bridge_add(struct plugin_call *call, struct cni_result *result, struc
                 r = attach_open(call, &attachment.host, &attachment.container, err);
         if (r < 0)
                 return r;
-        r = ipam_add(call, result, err);
+        r = attach_addresses_from_ipam(call, result, err);
         if (r < 0)
                 return r;
-        if (ipam_is_wanted(call) && result->ip_count == 0)
-                r = error_set(err, ENOENT, "ipam: the plugin gave no address");
-        if (r >= 0)
-                r = attach(call, &attachment, result, err);
+        r = attach(call, &attachment, result, err);
         if (r < 0) {
                 if (attachment.linked)
                         (void) link_delete(&attachment.container, call->ifname, NULL);
@@ -319,19 +300,9 @@ static int bridge_add(struct plugin_call *call, struct cni_result *result, struc
 
 static int bridge_del(struct plugin_call *call, struct error *err) {
         struct configuration conf;
-        int r, first;
+        int r = parse_configuration(call, &conf, err);
 
-        r = parse_configuration(call, &conf, err);
-        if (r < 0)
-                return r;
-        /* Each step is tried whatever became of the one before; the address goes back last. */
-        first = attach_remove_link(call, err);
-        if (conf.masquerade) {
-                r = attach_unmasquerade(call, first < 0 ? NULL : err);
-                first = first < 0 ? first : r;
-        }
-        r = ipam_pass_on(call, first < 0 ? NULL : err);
-        return first < 0 ? first : r;
+        return r < 0 ? r : attach_detach(call, conf.masquerade, err);
 }
 
 static int check_host_side(struct plugin_call *call, const struct configuration *conf, struct error *err) {
@@ -368,37 +339,24 @@ static int bridge_check(struct plugin_call *call, struct error *err) {
         if (r >= 0)
                 r = check_host_side(call, &conf, err);
         if (r >= 0)
-                r = attach_check_container(call, err);
+                r = attach_check_container(call, "veth", err);
         if (r >= 0 && conf.masquerade)
                 r = attach_check_masquerade(call, err);
         return r;
 }
 
 static int bridge_status(struct plugin_call *call, struct error *err) {
-        _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
         struct configuration conf;
-        int r;
+        int r = parse_configuration(call, &conf, err);
 
-        r = parse_configuration(call, &conf, err);
-        if (r >= 0)
-                r = link_open(-1, &host, err);
-        if (r >= 0 && conf.masquerade)
-                r = nft_available(err);
-        return r < 0 ? r : ipam_pass_on(call, err);
+        return r < 0 ? r : attach_status(call, conf.masquerade, err);
 }
 
 static int bridge_gc(struct plugin_call *call, struct error *err) {
         struct configuration conf;
-        int r, first;
+        int r = parse_configuration(call, &conf, err);
 
-        r = parse_configuration(call, &conf, err);
-        if (r < 0)
-                return r;
-        first = attach_collect_links(call, err);
-        r = attach_unmasquerade(call, first < 0 ? NULL : err);
-        first = first < 0 ? first : r;
-        r = ipam_pass_on(call, first < 0 ? NULL : err);
-        return first < 0 ? first : r;
+        return r < 0 ? r : attach_collect(call, err);
 }
 
 const struct plugin plugin_bridge = {.type = "bridge",

@@ -100,18 +100,16 @@ static int add_requests(struct plugin_call *call, const struct json *list, struc
 
 /* Addresses asked for by CNI_ARGS, args.cni.ips and runtimeConfig.ips. */
 static int parse_requests(struct plugin_call *call, struct configuration *conf, struct error *err) {
-        const struct json *args = NULL, *cni = NULL, *list = NULL;
+        const struct json *args = NULL, *list = NULL;
         const char *argument = plugin_argument(call, "IP");
         int r = 0;
 
         if (argument)
                 r = add_request(call, argument, conf, err);
         if (r >= 0)
-                r = json_get_object(call->conf, "args", &args, err);
+                r = plugin_args(call, &args, err);
         if (r >= 0)
-                r = json_get_object(args, "cni", &cni, err);
-        if (r >= 0)
-                r = json_get_array(cni, "ips", &list, err);
+                r = json_get_array(args, "ips", &list, err);
         if (r >= 0)
                 r = add_requests(call, list, conf, err);
         list = NULL;

@@ -2,75 +2,55 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_addr.h>
-#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
-#include <netlink/route/addr.h>
-#include <netlink/route/link.h>
-#include <netlink/route/link/bridge.h>
-#include <netlink/route/link/veth.h>
-#include <netlink/route/nexthop.h>
-#include <netlink/route/route.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
-DEFINE_CLEANUP(put_link, struct rtnl_link *, rtnl_link_put);
-DEFINE_CLEANUP(put_address, struct rtnl_addr *, rtnl_addr_put);
-DEFINE_CLEANUP(put_route, struct rtnl_route *, rtnl_route_put);
-DEFINE_CLEANUP(put_bytes, struct nl_addr *, nl_addr_put);
+#include "link_message.h"
 
-/* libnl-route's constructors and builders fail only without memory: as in memory.c, nothing sensible is left to do. */
-static void *sure(void *made) {
+/* Room for one message about a link: everything that is put has a bound, the longest being the bridge's VLANs. */
+#define MESSAGE_ROOM ((size_t) 4096)
+
+void *link_sure(void *made) {
         if (!made)
                 abort();
         return made;
 }
 
-static struct nl_addr *network_address(const struct cni_address *address) {
-        struct nl_addr *made =
-                sure(nl_addr_build(address->family, address->bytes, address->family == AF_INET ? 4 : 16));
-
-        nl_addr_set_prefixlen(made, (int) address->prefix);
-        return made;
-}
-
-/* Reads back what network_address() makes; of another family, or of none, `to` stays empty. */
-static void read_network_address(const struct nl_addr *from, struct cni_address *to) {
-        if (!from || nl_addr_get_len(from) > sizeof(to->bytes))
-                return;
-        to->family = nl_addr_get_family(from);
-        to->prefix = nl_addr_get_prefixlen(from);
-        memcpy(to->bytes, nl_addr_get_binary_addr(from), nl_addr_get_len(from));
-}
-
-static struct nl_msg *add_request(struct rtnl_link *link, int flags) {
+struct nl_msg *link_add_request(struct rtnl_link *link, int flags) {
         struct nl_msg *message = NULL;
 
         (void) rtnl_link_build_add_request(link, flags, &message);
-        return sure(message);
+        return link_sure(message);
 }
 
-static void keep(struct nl_object *object, void *context) {
-        struct nl_object **out = context;
+struct nl_msg *link_change_message(int index, unsigned int on, unsigned int off) {
+        const struct ifinfomsg head = {
+                .ifi_family = AF_UNSPEC, .ifi_index = index, .ifi_flags = on, .ifi_change = on | off};
 
-        nl_object_get(object);
-        *out = object;
+        return netlink_message(RTM_NEWLINK, 0, &head, sizeof(head), MESSAGE_ROOM);
 }
 
-/* The link, address or route a message tells of (to be put by the caller), or NULL. */
-static void *parse(struct nlmsghdr *header) {
-        struct nl_msg *message = sure(nlmsg_convert(header));
-        struct nl_object *object = NULL;
+void link_put(struct nl_msg *message, int type, const void *data, size_t size) {
+        if (size > INT16_MAX || nla_put(message, type, (int) size, data) < 0)
+                abort();
+}
 
-        nlmsg_set_proto(message, NETLINK_ROUTE);
-        (void) nl_msg_parse(message, keep, &object);
-        nlmsg_free(message);
-        return object;
+void link_put_u32(struct nl_msg *message, int type, uint32_t value) {
+        link_put(message, type, &value, sizeof(value));
+}
+
+void link_put_text(struct nl_msg *message, int type, const char *text) {
+        link_put(message, type, text, strlen(text) + 1);
+}
+
+struct nlattr *link_nest(struct nl_msg *message, int type) {
+        return link_sure(nla_nest_start(message, type));
 }
 
 int link_inside(int netns_fd, int (*function)(void *context, struct error *err), void *context, struct error *err) {
@@ -131,36 +111,46 @@ void link_mac_random(char out[LINK_MAC_SIZE]) {
         mac_text(bytes, out);
 }
 
-/* What both ends of a pair and a bridge may be given. */
-static void describe(struct rtnl_link *link, const char *name, const char *mac, int64_t mtu) {
-        _cleanup_(put_bytes) struct nl_addr *address = NULL;
-
-        rtnl_link_set_name(link, name);
-        if (mtu)
-                rtnl_link_set_mtu(link, (unsigned int) mtu);
-        if (mac && nl_addr_parse(mac, AF_LLC, &address) == 0)
-                rtnl_link_set_addr(link, address);
+/* Copies a text attribute, cut to the room there is. */
+static void copy_text(char *to, size_t size, const struct nlattr *from) {
+        if (from)
+                (void) nla_strlcpy(to, from, size);
 }
 
-static void copy_text(char *to, size_t size, const char *from) {
-        if (from)
-                (void) snprintf(to, size, "%s", from);
+static int32_t number(const struct nlattr *from) {
+        return from && nla_len(from) >= (int) sizeof(uint32_t) ? (int32_t) nla_get_u32(from) : 0;
+}
+
+/* The kind of a link, and for a macvlan its mode. */
+static void read_kind(struct nlattr *from, struct link_info *info) {
+        struct nlattr *about[IFLA_INFO_MAX + 1], *data[IFLA_MACVLAN_MAX + 1];
+
+        if (!from || nla_parse_nested(about, IFLA_INFO_MAX, from, NULL) < 0)
+                return;
+        copy_text(info->kind, sizeof(info->kind), about[IFLA_INFO_KIND]);
+        if (strcmp(info->kind, "macvlan") == 0 && about[IFLA_INFO_DATA] &&
+            nla_parse_nested(data, IFLA_MACVLAN_MAX, about[IFLA_INFO_DATA], NULL) >= 0)
+                info->mode = (unsigned int) number(data[IFLA_MACVLAN_MODE]);
 }
 
 static bool read_link(struct nlmsghdr *header, struct link_info *info) {
-        _cleanup_(put_link) struct rtnl_link *link = header->nlmsg_type == RTM_NEWLINK ? parse(header) : NULL;
-        struct nl_addr *mac = link ? rtnl_link_get_addr(link) : NULL;
+        const struct ifinfomsg *head = nlmsg_data(header);
+        struct nlattr *found[IFLA_MAX + 1];
 
-        if (!link)
+        if (header->nlmsg_type != RTM_NEWLINK || nlmsg_parse(header, sizeof(*head), found, IFLA_MAX, NULL) < 0)
                 return false;
-        *info = (struct link_info){.index = rtnl_link_get_ifindex(link),
-                                   .flags = rtnl_link_get_flags(link),
-                                   .mtu = (int) rtnl_link_get_mtu(link),
-                                   .master = rtnl_link_get_master(link)};
-        copy_text(info->name, sizeof(info->name), rtnl_link_get_name(link));
-        copy_text(info->kind, sizeof(info->kind), rtnl_link_get_type(link));
-        if (mac && nl_addr_get_len(mac) == 6)
-                mac_text(nl_addr_get_binary_addr(mac), info->mac);
+        *info = (struct link_info){.index = head->ifi_index,
+                                   .flags = head->ifi_flags,
+                                   .mtu = number(found[IFLA_MTU]),
+                                   .master = number(found[IFLA_MASTER]),
+                                   .other = number(found[IFLA_LINK]),
+                                   .queue = number(found[IFLA_TXQLEN]),
+                                   .promiscuous = number(found[IFLA_PROMISCUITY]) != 0};
+        copy_text(info->name, sizeof(info->name), found[IFLA_IFNAME]);
+        copy_text(info->alias, sizeof(info->alias), found[IFLA_IFALIAS]);
+        read_kind(found[IFLA_LINKINFO], info);
+        if (found[IFLA_ADDRESS] && nla_len(found[IFLA_ADDRESS]) == 6)
+                mac_text(nla_data(found[IFLA_ADDRESS]), info->mac);
         return true;
 }
 
@@ -168,126 +158,30 @@ static int read_one_link(struct nlmsghdr *header, void *context) {
         return read_link(header, context) ? 0 : -EBADMSG;
 }
 
-int link_find(struct netlink *netlink, const char *name, struct link_info *out, struct error *err) {
-        struct nl_msg *message = NULL;
-        int r;
+/* Asks for one link, by index or, where that is 0, by name. */
+static int get_link(struct netlink *netlink, int index, const char *name, struct link_info *out) {
+        const struct ifinfomsg head = {.ifi_family = AF_UNSPEC, .ifi_index = index};
+        struct nl_msg *message = netlink_message(RTM_GETLINK, 0, &head, sizeof(head), 64);
 
         *out = (struct link_info){0};
+        if (index == 0)
+                link_put_text(message, IFLA_IFNAME, name);
+        /* Counters are the larger part of an answer, and slow to gather. */
+        link_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        return netlink_query(netlink, message, read_one_link, out);
+}
+
+int link_find(struct netlink *netlink, const char *name, struct link_info *out, struct error *err) {
         /* The name may come from a configuration. */
-        if (strlen(name) >= IFNAMSIZ)
-                return error_errno(err, ENODEV, "link %.64s", name);
-        (void) rtnl_link_build_get_request(0, name, &message);
-        r = netlink_query(netlink, sure(message), read_one_link, out);
-        if (r < 0)
-                return error_errno(err, -r, "link %s", name);
-        return 0;
+        int r = strlen(name) < IFNAMSIZ ? get_link(netlink, 0, name, out) : -ENODEV;
+
+        return r < 0 ? error_errno(err, -r, "link %.64s", name) : 0;
 }
 
-int link_bridge_add(struct netlink *netlink, const struct link_bridge *bridge, struct error *err) {
-        _cleanup_(put_link) struct rtnl_link *link = sure(rtnl_link_bridge_alloc());
-        int r;
+int link_find_index(struct netlink *netlink, int index, struct link_info *out, struct error *err) {
+        int r = index > 0 ? get_link(netlink, index, NULL, out) : -ENODEV;
 
-        describe(link, bridge->name, bridge->mac, bridge->mtu);
-        rtnl_link_set_flags(link, IFF_UP);
-        r = netlink_request(netlink, add_request(link, NLM_F_CREATE | NLM_F_EXCL));
-        if (r < 0)
-                return error_errno(err, -r, "cannot make bridge %s", bridge->name);
-        return 0;
-}
-
-static struct nl_msg *veth_message(const struct link_veth *veth) {
-        _cleanup_(put_link) struct rtnl_link *link = sure(rtnl_link_veth_alloc());
-        _cleanup_(put_link) struct rtnl_link *peer = sure(rtnl_link_veth_get_peer(link));
-
-        describe(link, veth->name, veth->mac, veth->mtu);
-        rtnl_link_set_flags(link, IFF_UP);
-        if (veth->master)
-                rtnl_link_set_master(link, veth->master);
-        /* The peer cannot be up before it has its other end: link_configure() sets it up. */
-        describe(peer, veth->peer_name, veth->peer_mac, veth->mtu);
-        rtnl_link_set_ns_fd(peer, veth->peer_netns);
-        return add_request(link, NLM_F_CREATE | NLM_F_EXCL);
-}
-
-/*
- * Flags of a bridge's port, which can be set once it is one. Put by hand: libnl-route (3.7) knows no isolated ports,
- * and sets hairpin by the link's index alone, which nobody knows yet in the batch that makes the link.
- */
-static struct nl_msg *port_message(const struct link_veth *veth) {
-        _cleanup_(put_link) struct rtnl_link *link = sure(rtnl_link_alloc());
-        struct nlattr *info, *data;
-        struct nl_msg *message;
-
-        rtnl_link_set_name(link, veth->name);
-        message = add_request(link, 0);
-        info = nla_nest_start(message, IFLA_LINKINFO);
-        (void) nla_put_string(message, IFLA_INFO_SLAVE_KIND, "bridge");
-        data = nla_nest_start(message, IFLA_INFO_SLAVE_DATA);
-        if (veth->hairpin)
-                (void) nla_put_u8(message, IFLA_BRPORT_MODE, 1);
-        if (veth->isolated)
-                (void) nla_put_u8(message, IFLA_BRPORT_ISOLATED, 1);
-        (void) nla_nest_end(message, data);
-        (void) nla_nest_end(message, info);
-        return message;
-}
-
-int link_veth_add(struct netlink *netlink, const struct link_veth *veth, struct error *err) {
-        _cleanup_netlink_batch_ struct netlink_batch batch = {0};
-        struct netlink_failure failure = {0};
-        int r;
-
-        netlink_batch_add(&batch, veth_message(veth));
-        if (veth->hairpin || veth->isolated)
-                netlink_batch_add(&batch, port_message(veth));
-        r = netlink_batch_send(netlink, &batch, batch.count - 1, &failure);
-        if (r >= 0)
-                return 0;
-        if (failure.index > 0)
-                (void) link_delete(netlink, veth->name, NULL);
-        if (r == -EEXIST)
-                (void) error_set(err, EEXIST, "a link named %s or %s is there already", veth->peer_name, veth->name);
-        else
-                (void) error_errno(err, -r, "cannot make link %s in the container", veth->peer_name);
-        if (failure.text[0])
-                (void) error_hint(err, "%s", failure.text);
-        return r;
-}
-
-static struct nl_msg *flags_message(int index, unsigned int on, unsigned int off) {
-        _cleanup_(put_link) struct rtnl_link *link = sure(rtnl_link_alloc());
-
-        rtnl_link_set_ifindex(link, index);
-        rtnl_link_set_flags(link, on);
-        rtnl_link_unset_flags(link, off);
-        return add_request(link, 0);
-}
-
-static int change_flags(struct netlink *netlink, int index, unsigned int on, unsigned int off, struct error *err) {
-        int r = netlink_request(netlink, flags_message(index, on, off));
-
-        return r < 0 ? error_errno(err, -r, "cannot set the link's flags") : 0;
-}
-
-int link_set_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err) {
-        return change_flags(netlink, index, flags, 0, err);
-}
-
-int link_clear_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err) {
-        return change_flags(netlink, index, 0, flags, err);
-}
-
-int link_delete(struct netlink *netlink, const char *name, struct error *err) {
-        _cleanup_(put_link) struct rtnl_link *link = sure(rtnl_link_alloc());
-        struct nl_msg *message = NULL;
-        int r;
-
-        rtnl_link_set_name(link, name);
-        (void) rtnl_link_build_delete_request(link, &message);
-        r = netlink_request(netlink, sure(message));
-        if (r < 0 && r != -ENODEV)
-                return error_errno(err, -r, "cannot delete link %s", name);
-        return r == 0;
+        return r < 0 ? error_errno(err, -r, "link number %d", index) : 0;
 }
 
 struct link_reader {
@@ -311,229 +205,58 @@ int link_list(struct netlink *netlink, link_handler handler, void *context, stru
         return r < 0 && r != -EINTR ? error_errno(err, -r, "cannot list the links") : 0;
 }
 
-static struct rtnl_addr *make_address(int index, const struct cni_address *address) {
-        _cleanup_(put_bytes) struct nl_addr *local = network_address(address);
-        struct rtnl_addr *made = sure(rtnl_addr_alloc());
+static int change_flags(struct netlink *netlink, int index, unsigned int on, unsigned int off, struct error *err) {
+        int r = netlink_request(netlink, link_change_message(index, on, off));
 
-        rtnl_addr_set_ifindex(made, index);
-        (void) rtnl_addr_set_local(made, local);
-        return made;
+        return r < 0 ? error_errno(err, -r, "cannot set the link's flags") : 0;
 }
 
-static struct nl_msg *address_message(int index, const struct cni_address *address) {
-        _cleanup_(put_address) struct rtnl_addr *made = make_address(index, address);
-        struct nl_msg *message = NULL;
+int link_set_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err) {
+        return change_flags(netlink, index, flags, 0, err);
+}
 
-        if (address->family == AF_INET6)
-                rtnl_addr_set_flags(made, IFA_F_NODAD);
-        else if (address->prefix < 31) {
-                _cleanup_(put_bytes) struct nl_addr *broadcast = network_address(address);
-                uint8_t *bytes = nl_addr_get_binary_addr(broadcast);
+int link_clear_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err) {
+        return change_flags(netlink, index, 0, flags, err);
+}
 
-                for (unsigned int i = address->prefix; i < 32; i++)
-                        bytes[i / 8] |= (uint8_t) (0x80 >> i % 8);
-                (void) rtnl_addr_set_broadcast(made, broadcast);
+int link_change(struct netlink *netlink, int index, const struct link_change *change, struct error *err) {
+        struct nl_msg *message = link_change_message(index, change->on, change->off);
+        uint8_t mac[6];
+        int r;
+
+        if (change->mac) {
+                if (link_mac_parse(change->mac, mac) < 0) {
+                        nlmsg_free(message);
+                        return error_set(err, EINVAL, "'%.64s' is not a hardware address", change->mac);
+                }
+                link_put(message, IFLA_ADDRESS, mac, sizeof(mac));
         }
-        (void) rtnl_addr_build_add_request(made, NLM_F_CREATE | NLM_F_EXCL, &message);
-        return sure(message);
+        if (change->mtu)
+                link_put_u32(message, IFLA_MTU, (uint32_t) change->mtu);
+        if (change->queue >= 0)
+                link_put_u32(message, IFLA_TXQLEN, (uint32_t) change->queue);
+        if (change->name)
+                link_put_text(message, IFLA_IFNAME, change->name);
+        if (change->alias)
+                link_put_text(message, IFLA_IFALIAS, change->alias);
+        if (change->netns_fd >= 0)
+                link_put_u32(message, IFLA_NET_NS_FD, (uint32_t) change->netns_fd);
+        r = netlink_request(netlink, message);
+        return r < 0 ? error_errno(err, -r, "cannot change the link") : 0;
 }
 
-static const struct cni_address *gateway_of_family(const struct cni_result *result, int family) {
-        for (size_t i = 0; i < result->ip_count; i++)
-                if (result->ips[i].gateway.family == family)
-                        return &result->ips[i].gateway;
-        return NULL;
+static struct nl_msg *delete_message(const char *name) {
+        const struct ifinfomsg head = {.ifi_family = AF_UNSPEC};
+        struct nl_msg *message = netlink_message(RTM_DELLINK, 0, &head, sizeof(head), 64);
+
+        link_put_text(message, IFLA_IFNAME, name);
+        return message;
 }
 
-static struct rtnl_nexthop *next_hop(int index, const struct cni_address *gateway) {
-        struct rtnl_nexthop *hop = sure(rtnl_route_nh_alloc());
+int link_delete(struct netlink *netlink, const char *name, struct error *err) {
+        int r = strlen(name) < IFNAMSIZ ? netlink_request(netlink, delete_message(name)) : 0;
 
-        rtnl_route_nh_set_ifindex(hop, index);
-        if (gateway) {
-                _cleanup_(put_bytes) struct nl_addr *address = network_address(gateway);
-
-                rtnl_route_nh_set_gateway(hop, address);
-        }
-        return hop;
-}
-
-/* The kernel refuses destinations with host bits. */
-static struct nl_addr *route_destination(const struct cni_address *destination) {
-        struct cni_address network = *destination;
-
-        for (unsigned int i = network.prefix; i < 128; i++)
-                network.bytes[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
-        return network_address(&network);
-}
-
-/* The scope, when it is not said, is libnl-route's guess: the link without a gateway, the universe with one. */
-static struct nl_msg *route_message(int index, const struct cni_result *result, const struct cni_route *route) {
-        const struct cni_address *gateway =
-                route->gateway.family ? &route->gateway : gateway_of_family(result, route->destination.family);
-        _cleanup_(put_bytes) struct nl_addr *destination = route_destination(&route->destination);
-        _cleanup_(put_route) struct rtnl_route *made = sure(rtnl_route_alloc());
-        struct nl_msg *message = NULL;
-
-        (void) rtnl_route_set_dst(made, destination);
-        rtnl_route_set_protocol(made, RTPROT_BOOT);
-        if (route->scope >= 0)
-                rtnl_route_set_scope(made, (uint8_t) route->scope);
-        /* scope link (253) means: on the link itself, also when a gateway is known. */
-        rtnl_route_add_nexthop(made, next_hop(index, route->scope < RT_SCOPE_LINK ? gateway : NULL));
-        if (route->priority)
-                rtnl_route_set_priority(made, (uint32_t) route->priority);
-        if (route->table)
-                rtnl_route_set_table(made, (uint32_t) route->table);
-        if (route->mtu)
-                (void) rtnl_route_set_metric(made, RTAX_MTU, (unsigned int) route->mtu);
-        if (route->advmss)
-                (void) rtnl_route_set_metric(made, RTAX_ADVMSS, (unsigned int) route->advmss);
-        /* Not exclusive: each network of a container may bring a default route. */
-        (void) rtnl_route_build_add_request(made, NLM_F_CREATE, &message);
-        return sure(message);
-}
-
-int link_configure(struct netlink *netlink, int index, const struct cni_result *result, struct error *err) {
-        _cleanup_netlink_batch_ struct netlink_batch batch = {0};
-        struct netlink_failure failure = {0};
-        char text[CNI_ADDRESS_SIZE];
-        int r;
-
-        netlink_batch_add(&batch, flags_message(index, IFF_UP, 0));
-        for (size_t i = 0; i < result->ip_count; i++)
-                netlink_batch_add(&batch, address_message(index, &result->ips[i].address));
-        for (size_t i = 0; i < result->route_count; i++)
-                netlink_batch_add(&batch, route_message(index, result, &result->routes[i]));
-        r = netlink_batch_send(netlink, &batch, batch.count - 1, &failure);
-        if (r >= 0)
-                return 0;
-        if (failure.index == 0)
-                (void) error_errno(err, -r, "cannot set the container's link up");
-        else if (failure.index <= result->ip_count)
-                (void) error_errno(err, -r, "cannot add address %s",
-                                   cni_address_cidr(&result->ips[failure.index - 1].address, text));
-        else
-                (void) error_errno(
-                        err, -r, "cannot add the route to %s",
-                        cni_address_cidr(&result->routes[failure.index - 1 - result->ip_count].destination, text));
-        if (failure.text[0])
-                (void) error_hint(err, "%s", failure.text);
-        return r;
-}
-
-int link_address_add(struct netlink *netlink, int index, const struct cni_address *address, struct error *err) {
-        char text[CNI_ADDRESS_SIZE];
-        int r = netlink_request(netlink, address_message(index, address));
-
-        if (r < 0 && r != -EEXIST)
-                return error_errno(err, -r, "cannot add address %s", cni_address_cidr(address, text));
-        return 0;
-}
-
-int link_address_delete(struct netlink *netlink, int index, const struct cni_address *address, struct error *err) {
-        _cleanup_(put_address) struct rtnl_addr *made = make_address(index, address);
-        struct nl_msg *message = NULL;
-        char text[CNI_ADDRESS_SIZE];
-        int r;
-
-        (void) rtnl_addr_build_delete_request(made, 0, &message);
-        r = netlink_request(netlink, sure(message));
-        if (r < 0 && r != -EADDRNOTAVAIL)
-                return error_errno(err, -r, "cannot delete address %s", cni_address_cidr(address, text));
-        return 0;
-}
-
-struct address_reader {
-        int index;
-        link_address_handler handler;
-        void *context;
-};
-
-static int read_address(struct nlmsghdr *header, void *context) {
-        _cleanup_(put_address) struct rtnl_addr *found = header->nlmsg_type == RTM_NEWADDR ? parse(header) : NULL;
-        const struct address_reader *reader = context;
-        struct cni_address address = {0};
-
-        /* A kernel without strict checking sends those of every link. */
-        if (!found || rtnl_addr_get_ifindex(found) != reader->index)
-                return 0;
-        read_network_address(rtnl_addr_get_local(found), &address);
-        return address.family ? reader->handler(&address, reader->context) : 0;
-}
-
-int link_addresses(struct netlink *netlink, int index, link_address_handler handler, void *context, struct error *err) {
-        const struct ifaddrmsg head = {.ifa_family = AF_UNSPEC, .ifa_index = (uint32_t) index};
-        struct address_reader reader = {.index = index, .handler = handler, .context = context};
-        int r;
-
-        do
-                r = netlink_query(netlink, netlink_message(RTM_GETADDR, NLM_F_DUMP, &head, sizeof(head), 0),
-                                  read_address, &reader);
-        while (r == -EINTR);
-        return r < 0 ? error_errno(err, -r, "cannot read the addresses of a link") : 0;
-}
-
-/* Which of a result's addresses or routes have been seen. */
-struct checker {
-        const struct cni_result *result;
-        bool *seen;
-        int index;
-};
-
-static int check_address(const struct cni_address *address, void *context) {
-        const struct checker *checker = context;
-
-        for (size_t i = 0; i < checker->result->ip_count; i++)
-                if (cni_address_equal(&checker->result->ips[i].address, address) &&
-                    checker->result->ips[i].address.prefix == address->prefix)
-                        checker->seen[i] = true;
-        return 0;
-}
-
-static int check_route(struct nlmsghdr *header, void *context) {
-        _cleanup_(put_route) struct rtnl_route *found = header->nlmsg_type == RTM_NEWROUTE ? parse(header) : NULL;
-        struct rtnl_nexthop *hop = found ? rtnl_route_nexthop_n(found, 0) : NULL;
-        struct cni_address destination = {0}, gateway = {0};
-        const struct checker *checker = context;
-
-        if (!hop || rtnl_route_nh_get_ifindex(hop) != checker->index)
-                return 0;
-        read_network_address(rtnl_route_get_dst(found), &destination);
-        read_network_address(rtnl_route_nh_get_gateway(hop), &gateway);
-        for (size_t i = 0; i < checker->result->route_count; i++) {
-                const struct cni_route *route = &checker->result->routes[i];
-
-                if (route->destination.prefix == destination.prefix &&
-                    cni_address_within(&route->destination, &destination) &&
-                    (!route->gateway.family || cni_address_equal(&route->gateway, &gateway)))
-                        checker->seen[i] = true;
-        }
-        return 0;
-}
-
-int link_check(struct netlink *netlink, int index, const struct cni_result *result, struct error *err) {
-        const struct rtmsg head = {.rtm_family = AF_UNSPEC};
-        size_t most = result->ip_count > result->route_count ? result->ip_count : result->route_count;
-        _cleanup_free_ bool *seen = xcalloc(most, sizeof(bool));
-        struct checker checker = {.result = result, .seen = seen, .index = index};
-        char text[CNI_ADDRESS_SIZE];
-        int r;
-
-        r = link_addresses(netlink, index, check_address, &checker, err);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < result->ip_count; i++)
-                if (!seen[i])
-                        return error_set(err, ENOENT, "address %s is missing in the container",
-                                         cni_address_cidr(&result->ips[i].address, text));
-        memset(seen, 0, most * sizeof(bool));
-        r = netlink_query(netlink, netlink_message(RTM_GETROUTE, NLM_F_DUMP, &head, sizeof(head), 0), check_route,
-                          &checker);
-        if (r < 0)
-                return error_errno(err, -r, "cannot read the container's routes");
-        for (size_t i = 0; i < result->route_count; i++)
-                if (!seen[i])
-                        return error_set(err, ENOENT, "the route to %s is missing in the container",
-                                         cni_address_cidr(&result->routes[i].destination, text));
-        return 0;
+        if (r < 0 && r != -ENODEV)
+                return error_errno(err, -r, "cannot delete link %s", name);
+        return r == 0;
 }

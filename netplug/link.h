@@ -1,7 +1,9 @@
 /*
- * link.h: network links, addresses and routes: the only room that talks
- * rtnetlink. Each function works in the network namespace its socket was opened
- * in, so nothing but link_open() ever changes namespace.
+ * link.h: network links, addresses and routes. link*.c alone talk rtnetlink:
+ * link.c finds, changes and deletes links, link_make.c makes them, link_address.c
+ * is for addresses and routes, link_qdisc.c for rates, link_vlan.c for VLANs.
+ * Each function works in the network namespace its socket was opened in, so
+ * nothing but link_open() ever changes namespace.
  */
 #pragma once
 
@@ -15,14 +17,21 @@
 
 /** Room for "02:42:ac:11:00:02". */
 #define LINK_MAC_SIZE 18
+/** The largest MTU that a configuration may ask for. */
+#define LINK_MTU_MAX 65536
 
 struct link_info {
         int index;
         unsigned int flags; /* IFF_UP, ... */
         int mtu;
         int master; /* index of the bridge it is a port of, or 0 */
+        int other;  /* index of a pair's other end or of a macvlan's master, perhaps in another namespace; or 0 */
+        int queue;  /* the longest queue of packets to send */
+        bool promiscuous;
+        unsigned int mode; /* of a macvlan: MACVLAN_MODE_BRIDGE, ... */
         char name[IFNAMSIZ];
-        char kind[16]; /* "bridge", "veth", ..., "" for hardware and the loopback */
+        char alias[IFNAMSIZ]; /* cut to that length; "" for none */
+        char kind[16];        /* "bridge", "veth", ..., "" for hardware and the loopback */
         char mac[LINK_MAC_SIZE];
 };
 
@@ -37,6 +46,8 @@ int link_inside(int netns_fd, int (*function)(void *context, struct error *err),
 
 /** Finds a link by name. Returns 0, or -ENODEV when there is none. */
 int link_find(struct netlink *netlink, const char *name, struct link_info *out, struct error *err);
+
+int link_find_index(struct netlink *netlink, int index, struct link_info *out, struct error *err);
 
 /** Called for each link; a negative errno ends the listing. */
 typedef int (*link_handler)(const struct link_info *info, void *context);
@@ -75,6 +86,36 @@ struct link_veth {
  */
 int link_veth_add(struct netlink *netlink, const struct link_veth *veth, struct error *err);
 
+struct link_macvlan {
+        const char *name;
+        const char *mac; /* NULL: the kernel's choice */
+        int master;      /* index of the link it hangs on, in the socket's namespace */
+        uint32_t mode;   /* MACVLAN_MODE_BRIDGE, ... */
+        int netns_fd;    /* where it is made; -1: the socket's namespace */
+        int64_t mtu;     /* 0: the master's */
+};
+
+int link_macvlan_add(struct netlink *netlink, const struct link_macvlan *macvlan, struct error *err);
+
+/** Makes an intermediate functional block link, on which incoming packets can be queued, and sets it up. */
+int link_ifb_add(struct netlink *netlink, const char *name, int mtu, int queue, struct error *err);
+
+/* What link_change() changes, all of it in one request. */
+struct link_change {
+        const char *mac;      /* NULL: as it is */
+        const char *name;     /* NULL: as it is */
+        const char *alias;    /* NULL: as it is; "": none */
+        int64_t mtu;          /* 0: as it is */
+        int64_t queue;        /* -1: as it is */
+        int netns_fd;         /* the namespace it moves to; -1: where it is */
+        unsigned int on, off; /* flags: IFF_UP, ... */
+};
+
+#define LINK_CHANGE_NONE                                                                                               \
+        { .queue = -1, .netns_fd = -1 }
+
+int link_change(struct netlink *netlink, int index, const struct link_change *change, struct error *err);
+
 /** Turns flags on: IFF_UP, IFF_PROMISC. */
 int link_set_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err);
 /** Turns flags off. */
@@ -83,13 +124,22 @@ int link_clear_flags(struct netlink *netlink, int index, unsigned int flags, str
 /** Deletes a link and, of a pair, its peer. Returns 1, 0 when there is none, or a negative errno. */
 int link_delete(struct netlink *netlink, const char *name, struct error *err);
 
+enum link_how {
+        LINK_DETECT_DUPLICATES = 1, /* of IPv6 addresses; without it they are usable at once */
+        LINK_NO_PREFIX_ROUTE = 2,   /* neighbours in the addresses' networks are not on the link itself */
+};
+
 /**
- * Sets a link up and puts addresses and routes on it, in one batch. IPv6 addresses are usable
- * at once (no duplicate address detection: the IPAM plugin sees to that).
+ * Sets a link up and puts addresses and routes on it, in one batch.
+ * @how: of enum link_how
  * Routes without a gateway go by the gateway of the first address of their
  * family, or else directly on the link.
  */
-int link_configure(struct netlink *netlink, int index, const struct cni_result *result, struct error *err);
+int link_configure(struct netlink *netlink, int index, const struct cni_result *result, unsigned int how,
+                   struct error *err);
+
+/** The link (its index) the default route goes by. -ENOENT when there is none. */
+int link_of_default_route(struct netlink *netlink, int *index, struct error *err);
 
 /** Adds one address. 0 when it is there already. */
 int link_address_add(struct netlink *netlink, int index, const struct cni_address *address, struct error *err);

@@ -6,8 +6,9 @@
 #include "../lib/cleanup.h"
 #include "../lib/str.h"
 
-const struct plugin *const plugins[] = {&plugin_bridge,   &plugin_host_local, &plugin_portmap,
-                                        &plugin_firewall, &plugin_loopback,   NULL};
+const struct plugin *const plugins[] = {&plugin_bridge,   &plugin_ptp,        &plugin_macvlan, &plugin_host_device,
+                                        &plugin_loopback, &plugin_host_local, &plugin_static,  &plugin_portmap,
+                                        &plugin_firewall, &plugin_bandwidth,  &plugin_tuning,  NULL};
 
 const struct plugin *plugin_find(const char *type) {
         for (size_t i = 0; plugins[i]; i++)
@@ -27,6 +28,14 @@ const char *plugin_argument(const struct plugin_call *call, const char *key) {
                 item += length + (item[length] == ';');
         }
         return NULL;
+}
+
+int plugin_args(const struct plugin_call *call, const struct json **out, struct error *err) {
+        const struct json *args = NULL;
+        int r = json_get_object(call->conf, "args", &args, err);
+
+        *out = NULL;
+        return r < 0 ? r : json_get_object(args, "cni", out, err);
 }
 
 /* Whether a member asks for something: false, 0, "", empty lists and null do not. */

@@ -61,14 +61,23 @@ const struct plugin *plugin_find(const char *type);
 /** A value of CNI_ARGS ("KEY=VALUE;..."), in the call's arena, or NULL. */
 const char *plugin_argument(const struct plugin_call *call, const char *key);
 
+/** The runtime's arguments for plugins, `args.cni`; NULL when there are none. */
+int plugin_args(const struct plugin_call *call, const struct json **out, struct error *err);
+
 /** Fails with a CNI error code: sets call->code and returns what error_set() returned. */
 #define plugin_fail(call_, code_, ...) ((call_)->code = (code_), error_set(__VA_ARGS__))
 
 /** -EINVAL when a member is set that asks for something this build does not do. */
 int plugin_refuse(struct plugin_call *call, const char *const *members, struct error *err);
 
+extern const struct plugin plugin_bandwidth;
 extern const struct plugin plugin_bridge;
 extern const struct plugin plugin_firewall;
+extern const struct plugin plugin_host_device;
 extern const struct plugin plugin_host_local;
 extern const struct plugin plugin_loopback;
+extern const struct plugin plugin_macvlan;
 extern const struct plugin plugin_portmap;
+extern const struct plugin plugin_ptp;
+extern const struct plugin plugin_static;
+extern const struct plugin plugin_tuning;

@@ -2,32 +2,64 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../lib/cleanup.h"
+#include "../lib/path.h"
 
-int sysctl_set(const char *path, const char *value, struct error *err) {
-        _cleanup_fd_ int fd = -1;
-        char name[128], now[32];
+#define SETTINGS "/proc/sys/net"
+
+static int open_setting(const char *path, int flags, struct error *err) {
+        _cleanup_fd_ int settings = open(SETTINGS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct statfs fs;
+        int fd;
+
+        if (settings < 0)
+                return error_errno(err, errno, SETTINGS);
+        if (fstatfs(settings, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+                return error_set(err, ENOTSUP, SETTINGS " is not on a proc file system");
+        fd = path_open(settings, path, PATH_NO_SYMLINKS, flags, 0, NULL);
+        return fd < 0 ? error_errno(err, -fd, "%s/%s", SETTINGS, path) : fd;
+}
+
+int sysctl_get(const char *path, char value[SYSCTL_VALUE_MAX], struct error *err) {
+        _cleanup_fd_ int fd = open_setting(path, O_RDONLY, err);
+        char text[SYSCTL_VALUE_MAX], *rest = text, *word;
+        size_t size = 0;
         ssize_t got;
 
-        (void) snprintf(name, sizeof(name), "/proc/sys/net/%s", path);
-        /* Where it is set already, a read-only /proc/sys is good enough. */
-        fd = open(name, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-                return error_errno(err, errno, "%s", name);
-        got = read(fd, now, sizeof(now) - 1);
-        if (got > 0 && (size_t) got == strlen(value) + 1 && memcmp(now, value, strlen(value)) == 0)
-                return 0;
-        fd_close_at(&fd);
-        fd = open(name, O_WRONLY | O_CLOEXEC);
+                return fd;
+        got = read(fd, text, sizeof(text) - 1);
+        if (got < 0)
+                return error_errno(err, errno, "%s/%s", SETTINGS, path);
+        text[got] = '\0';
+        value[0] = '\0';
+        while ((word = strsep(&rest, " \t\n")))
+                if (*word)
+                        size += (size_t) snprintf(value + size, SYSCTL_VALUE_MAX - size, "%s%s", size ? " " : "", word);
+        return 0;
+}
+
+int sysctl_set(const char *path, const char *value, struct error *err) {
+        char now[SYSCTL_VALUE_MAX];
+        _cleanup_fd_ int fd = -1;
+        int r;
+
+        /* Where it is set already, a read-only /proc/sys is good enough. A setting may be one that cannot be read. */
+        r = sysctl_get(path, now, err);
+        if ((r < 0 && r != -EACCES) || (r >= 0 && strcmp(now, value) == 0))
+                return r;
+        fd = open_setting(path, O_WRONLY, err);
         if (fd < 0)
-                return error_errno(err, errno, "%s", name);
+                return fd;
         if (write(fd, value, strlen(value)) < 0)
-                return error_errno(err, errno, "%s: cannot set to %s", name, value);
+                return error_errno(err, errno, "%s/%s: cannot set to %s", SETTINGS, path, value);
         return 0;
 }
 

@@ -1,14 +1,25 @@
 /*
- * sysctl.h: the few kernel settings that plugins need, below /proc/sys/net of
- * the network namespace the process is in.
+ * sysctl.h: kernel settings below /proc/sys/net of the network namespace the
+ * process is in. They are reached through a directory that was checked to be on
+ * procfs, without following links.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "../lib/error.h"
 
-/** Sets a value unless it is set already. `path` is relative to /proc/sys/net, with slashes. */
+/** Room for any value that is set here. */
+#define SYSCTL_VALUE_MAX 512
+
+/**
+ * Reads a value, with single blanks between its words.
+ * @path: relative to /proc/sys/net, with slashes
+ */
+int sysctl_get(const char *path, char value[SYSCTL_VALUE_MAX], struct error *err);
+
+/** Sets a value unless it is set already. `path` as for sysctl_get(). */
 int sysctl_set(const char *path, const char *value, struct error *err);
 
 /** Sets net/FAMILY/conf/LINK/NAME; 0 also where the kernel has no such setting (IPv6 switched off). */

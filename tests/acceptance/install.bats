@@ -13,7 +13,7 @@ setup_file() {
         for name in myrun mymgr netplug; do
                 [ -x "$STAGE/opt/house/bin/$name" ] || assert_fail "missing: bin/$name"
         done
-        for plugin in bridge host-local loopback portmap firewall; do
+        for plugin in bandwidth bridge firewall host-device host-local loopback macvlan portmap ptp static tuning; do
                 [ -x "$STAGE/opt/house/libexec/netplug/$plugin" ] || assert_fail "missing: plugin $plugin"
         done
         assert_exists "$STAGE/opt/house/share/mymgr/images/busybox.tar"

@@ -1,0 +1,258 @@
+/* The plugin host-device: a link of the host moves into the container, and comes back. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/path.h"
+#include "../lib/str.h"
+#include "attach.h"
+#include "ipam.h"
+
+#define PCI_DEVICES "/sys/bus/pci/devices"
+
+/* One of these tells which link. */
+struct configuration {
+        const char *device;
+        const char *hwaddr;
+        const char *kernel_path;
+        const char *pci;
+};
+
+static int parse_configuration(struct plugin_call *call, struct configuration *conf, struct error *err) {
+        const struct {
+                const char *key;
+                const char **target;
+        } members[] = {{"device", &conf->device},
+                       {"hwaddr", &conf->hwaddr},
+                       {"kernelpath", &conf->kernel_path},
+                       {"pciBusID", &conf->pci}};
+        bool found = false;
+        int r = 0;
+
+        *conf = (struct configuration){0};
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(members); i++)
+                r = json_get_string(call->conf, members[i].key, members[i].target, err);
+        if (r >= 0)
+                r = json_get_string(call->runtime, "deviceID", &conf->pci, err);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+                found |= !str_empty(*members[i].target);
+        if (!found)
+                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
+                                   "one of device, hwaddr, kernelpath and pciBusID is required");
+        if (!str_empty(conf->device) && !attach_link_name_is_valid(conf->device))
+                return json_error(json_get(call->conf, "device"), err, EINVAL, "'%.64s' is not a name for a link",
+                                  conf->device);
+        if (!str_empty(conf->pci) && !path_is_name(conf->pci))
+                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
+                                   "pciBusID: '%.64s' is not an address such as 0000:00:19.0", conf->pci);
+        return 0;
+}
+
+/* A device that a driver of DPDK has taken away from the kernel has no link to move. */
+static int refuse_dpdk(struct plugin_call *call, const char *pci, struct error *err) {
+        static const char *const drivers[] = {"vfio-pci", "uio_pci_generic", "igb_uio"};
+        char path[512], target[512];
+        const char *driver;
+        ssize_t size;
+
+        (void) snprintf(path, sizeof(path), "%s/%s", PCI_DEVICES, pci);
+        if (access(path, F_OK) < 0)
+                return error_errno(err, errno, "pciBusID: %s", path);
+        (void) snprintf(path, sizeof(path), "%s/%s/driver", PCI_DEVICES, pci);
+        size = readlink(path, target, sizeof(target) - 1);
+        if (size < 0)
+                return 0;
+        target[size] = '\0';
+        driver = strrchr(target, '/');
+        driver = driver ? driver + 1 : target;
+        for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+                if (str_equal(driver, drivers[i]))
+                        return plugin_fail(call, CNI_CODE_UNSUPPORTED_FIELD, err, ENOTSUP,
+                                           "pciBusID: %s is bound to %s (DPDK): it has no network link to move", pci,
+                                           driver);
+        return 0;
+}
+
+/* The first entry of a directory that begins so. Returns 0 or -ENOENT. */
+static int first_entry(const char *directory, const char *prefix, char out[IFNAMSIZ]) {
+        _cleanup_dir_ DIR *dir = opendir(directory);
+        const struct dirent *entry;
+
+        while (dir && (entry = readdir(dir)))
+                if (entry->d_name[0] != '.' && str_starts_with(entry->d_name, prefix) &&
+                    strlen(entry->d_name) < IFNAMSIZ) {
+                        (void) snprintf(out, IFNAMSIZ, "%.15s", entry->d_name);
+                        return 0;
+                }
+        return -ENOENT;
+}
+
+/* The name of a device's link, from sysfs. */
+static int name_of_device(const char *device, char out[IFNAMSIZ], struct error *err) {
+        _cleanup_free_ char *links = path_join(device, "net");
+        char virtio[IFNAMSIZ];
+
+        if (first_entry(links, "", out) == 0)
+                return 0;
+        if (first_entry(device, "virtio", virtio) == 0) {
+                _cleanup_free_ char *below = str_format("%s/%s/net", device, virtio);
+
+                if (first_entry(below, "", out) == 0)
+                        return 0;
+        }
+        return error_set(err, ENOENT, "%s has no network link", device);
+}
+
+struct mac_search {
+        const char *mac;
+        struct link_info *found;
+};
+
+static int compare_mac(const struct link_info *info, void *context) {
+        const struct mac_search *search = context;
+
+        if (search->found->index == 0 && strcasecmp(info->mac, search->mac) == 0)
+                *search->found = *info;
+        return 0;
+}
+
+static int find_by_mac(struct netlink *host, const char *mac, struct link_info *out, struct error *err) {
+        struct mac_search search = {.mac = mac, .found = out};
+        int r;
+
+        *out = (struct link_info){0};
+        r = link_list(host, compare_mac, &search, err);
+        if (r >= 0 && out->index == 0)
+                return error_set(err, ENODEV, "hwaddr: no link has the address %.64s", mac);
+        return r < 0 ? r : 0;
+}
+
+static int find_device(struct plugin_call *call, const struct configuration *conf, struct netlink *host,
+                       struct link_info *out, struct error *err) {
+        char name[IFNAMSIZ], path[512];
+        int r;
+
+        if (!str_empty(conf->device))
+                return link_find(host, conf->device, out, err) < 0 ? error_wrap(err, "device") : 0;
+        if (!str_empty(conf->hwaddr))
+                return find_by_mac(host, conf->hwaddr, out, err);
+        if (!str_empty(conf->kernel_path)) {
+                _cleanup_free_ char *clean = path_clean(conf->kernel_path);
+
+                if (!str_starts_with(clean, "/sys/devices/"))
+                        return json_error(json_get(call->conf, "kernelpath"), err, EINVAL,
+                                          "'%.128s' must begin with /sys/devices/", conf->kernel_path);
+                r = name_of_device(clean, name, err);
+        } else {
+                r = refuse_dpdk(call, conf->pci, err);
+                (void) snprintf(path, sizeof(path), "%s/%s", PCI_DEVICES, conf->pci);
+                if (r >= 0)
+                        r = name_of_device(path, name, err);
+        }
+        return r < 0 ? r : link_find(host, name, out, err);
+}
+
+/* Moves a link, which takes the new name there and remembers the old one as its alias. */
+static int move(struct netlink *from, const struct link_info *link, int netns_fd, const char *name, const char *alias,
+                struct error *err) {
+        struct link_change change = LINK_CHANGE_NONE;
+
+        change.netns_fd = netns_fd;
+        change.name = name;
+        change.alias = alias;
+        /* A link that is up cannot be renamed (before Linux 6.2). */
+        change.off = IFF_UP;
+        if (link_change(from, link->index, &change, err) < 0)
+                return error_wrap(err, "cannot move link %s", link->name);
+        return 0;
+}
+
+static int move_back(struct netlink *container, const char *ifname, struct error *err) {
+        _cleanup_fd_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        struct link_info link;
+        int r;
+
+        if (own < 0)
+                return error_errno(err, errno, "cannot open this process's network namespace");
+        r = link_find(container, ifname, &link, NULL);
+        /* Gone already, or never ours: then it has no alias to go back to. */
+        if (r < 0 || link.alias[0] == '\0')
+                return 0;
+        return move(container, &link, own, link.alias, "", err);
+}
+
+static int host_device_add(struct plugin_call *call, struct cni_result *result, struct error *err) {
+        _cleanup_netlink_ struct netlink host = NETLINK_CLOSED, container = NETLINK_CLOSED;
+        struct configuration conf;
+        struct link_info link;
+        int r;
+
+        r = parse_configuration(call, &conf, err);
+        if (r >= 0)
+                r = attach_open(call, &host, &container, err);
+        if (r >= 0)
+                r = find_device(call, &conf, &host, &link, err);
+        if (r >= 0)
+                r = attach_addresses_from_ipam(call, result, err);
+        if (r < 0)
+                return r;
+        r = move(&host, &link, call->netns_fd, call->ifname, link.name, err);
+        if (r >= 0) {
+                r = attach_configure(call, &container, result, err);
+                if (r < 0)
+                        (void) move_back(&container, call->ifname, NULL);
+        }
+        if (r < 0)
+                ipam_undo(call);
+        return r;
+}
+
+static int host_device_del(struct plugin_call *call, struct error *err) {
+        _cleanup_netlink_ struct netlink container = NETLINK_CLOSED;
+        int r, first = 0;
+
+        if (call->netns_fd >= 0) {
+                first = link_open(call->netns_fd, &container, err);
+                if (first >= 0)
+                        first = move_back(&container, call->ifname, err);
+        }
+        r = ipam_pass_on(call, first < 0 ? NULL : err);
+        return first < 0 ? first : r;
+}
+
+static int host_device_check(struct plugin_call *call, struct error *err) {
+        struct configuration conf;
+        int r;
+
+        r = parse_configuration(call, &conf, err);
+        if (r >= 0)
+                r = ipam_pass_on(call, err);
+        return r < 0 ? r : attach_check_container(call, NULL, err);
+}
+
+static int host_device_status(struct plugin_call *call, struct error *err) {
+        struct configuration conf;
+        int r = parse_configuration(call, &conf, err);
+
+        return r < 0 ? r : ipam_pass_on(call, err);
+}
+
+/* Where the links are, nobody but their containers knows: only addresses can be collected. */
+static int host_device_gc(struct plugin_call *call, struct error *err) {
+        return ipam_pass_on(call, err);
+}
+
+const struct plugin plugin_host_device = {.type = "host-device",
+                                          .summary = "move a link of this host into a container",
+                                          .add = host_device_add,
+                                          .del = host_device_del,
+                                          .check = host_device_check,
+                                          .status = host_device_status,
+                                          .gc = host_device_gc};
