@@ -2,7 +2,7 @@
 # Installs the Debian packages that building or testing needs, and only those
 # that are missing; with nothing missing it touches nothing and needs no network.
 #
-#     tests/packages.sh build | test | all [--list]
+#     tests/packages.sh build | test | all | conformance [--list]
 set -eu
 
 # What compiling, linking and the demo need.
@@ -26,12 +26,20 @@ test='
         libasan8 libubsan1
 '
 
+# What tests/conformance needs besides: the suites of other runtimes are built from their Debian sources.
+conformance='
+        bats gcc jq libc6-dev libseccomp-dev crun runc procps util-linux iproute2 busybox-static
+        dpkg-dev gawk python3 uidmap
+        golang-go golang-github-opencontainers-runc-dev golang-github-seccomp-libseccomp-golang-dev
+'
+
 case ${1:-all} in
+conformance) wanted=$conformance ;;
 build) wanted=$build ;;
 test) wanted=$test ;;
 all) wanted="$build $test" ;;
 *)
-        echo "usage: tests/packages.sh build | test | all [--list]" >&2
+        echo "usage: tests/packages.sh build | test | all | conformance [--list]" >&2
         exit 2
         ;;
 esac

@@ -5,6 +5,7 @@
 
 struct options {
         const char *bundle;
+        const char *config;
         const char *console_socket;
         const char *pid_file;
         bool no_pivot;
@@ -16,6 +17,7 @@ struct options {
 
 const struct option_row create_options_table[] = {
         {"bundle", 'b', NULL, OPTION_STRING, AT(bundle), "DIR", "the bundle (default: the current directory)"},
+        {"config", 'f', NULL, OPTION_STRING, AT(config), "FILE", "read this file instead of the bundle's config.json"},
         {"console-socket", 0, NULL, OPTION_STRING, AT(console_socket), "SOCKET",
          "Unix socket that gets the master side of the terminal"},
         {"pid-file", 0, NULL, OPTION_STRING, AT(pid_file), "FILE", "write the pid of the container's init there"},
@@ -37,6 +39,7 @@ int cmd_create(const struct command *command, void *context, int argc, char **ar
                 return r;
         request.id = argv[0];
         request.bundle = options.bundle;
+        request.config = options.config;
         request.console_socket = options.console_socket;
         request.pid_file = options.pid_file;
         request.systemd_cgroup = runtime->systemd_cgroup;

@@ -10,6 +10,7 @@
 
 struct options {
         const char *bundle;
+        const char *config;
         const char *console_socket;
         const char *pid_file;
         bool detach;
@@ -24,6 +25,7 @@ struct options {
 
 const struct option_row run_options_table[] = {
         {"bundle", 'b', NULL, OPTION_STRING, AT(bundle), "DIR", "the bundle (default: the current directory)"},
+        {"config", 'f', NULL, OPTION_STRING, AT(config), "FILE", "read this file instead of the bundle's config.json"},
         {"console-socket", 0, NULL, OPTION_STRING, AT(console_socket), "SOCKET",
          "Unix socket that gets the master side of the terminal"},
         {"detach", 'd', NULL, OPTION_FLAG, AT(detach), NULL, "do not wait for the container's end"},
@@ -89,6 +91,7 @@ int cmd_run(const struct command *command, void *context, int argc, char **argv)
                 return cmd_fail(&err);
         request.id = argv[0];
         request.bundle = options.bundle;
+        request.config = options.config;
         request.console_socket = options.console_socket;
         request.pid_file = options.pid_file;
         request.systemd_cgroup = runtime->systemd_cgroup;

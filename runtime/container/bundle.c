@@ -16,6 +16,8 @@
 #include "../linux/sysctl.h"
 #include "state.h"
 
+#define CONFIG_FILE "config.json"
+
 void bundle_close(struct bundle *bundle) {
         fd_close_at(&bundle->fd);
         arena_free(bundle->arena);
@@ -98,10 +100,24 @@ static int resolve_rootfs(struct bundle *bundle, struct error *err) {
         return 0;
 }
 
-int bundle_open(const char *path, struct bundle *out, struct error *err) {
+static int read_config(const char *config, struct bundle *out, struct error *err) {
+        _cleanup_free_ char *text = NULL;
+        /* crun's --config, which takes the plain name for the file in the bundle. */
+        bool in_bundle = !config || str_equal(config, CONFIG_FILE);
+        int r = file_read(in_bundle ? out->fd : AT_FDCWD, in_bundle ? CONFIG_FILE : config, STATE_CONFIG_MAX, &text,
+                          &out->size, err);
+
+        if (r == -ENOENT)
+                error_hint(err, "myrun spec writes one to begin with");
+        if (r < 0)
+                return in_bundle ? error_wrap(err, "bundle %s", out->path) : error_wrap(err, "--config");
+        out->text = arena_strndup(out->arena, text, out->size);
+        return 0;
+}
+
+int bundle_open(const char *path, const char *config, struct bundle *out, struct error *err) {
         struct json_limits limits = {.size = STATE_CONFIG_MAX};
         _cleanup_free_ char *absolute = NULL;
-        _cleanup_free_ char *text = NULL;
         const struct json *root;
         int r;
 
@@ -113,14 +129,10 @@ int bundle_open(const char *path, struct bundle *out, struct error *err) {
         out->fd = open(out->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (out->fd < 0)
                 return error_errno(err, errno, "bundle %s", out->path);
-        r = file_read(out->fd, "config.json", STATE_CONFIG_MAX, &text, &out->size, err);
-        if (r == -ENOENT)
-                error_hint(err, "myrun spec writes one to begin with");
-        if (r < 0)
-                return error_wrap(err, "bundle %s", out->path);
-        out->text = arena_strndup(out->arena, text, out->size);
+        if ((r = read_config(config, out, err)) < 0)
+                return r;
         if ((r = json_parse(out->arena, out->text, out->size, &limits, &root, err)) < 0 ||
             (r = runtime_config_parse(out->arena, root, &out->config, err)) < 0 || (r = check(out, err)) < 0)
-                return error_wrap(err, "config.json");
+                return error_wrap(err, "%s", config ? config : CONFIG_FILE);
         return resolve_rootfs(out, err);
 }

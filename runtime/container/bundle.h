@@ -20,8 +20,11 @@ struct bundle {
         struct runtime_config config;
 };
 
-/** Reads and checks a bundle; release with bundle_close() whatever is returned. */
-int bundle_open(const char *path, struct bundle *out, struct error *err);
+/**
+ * Reads and checks a bundle; release with bundle_close() whatever is returned.
+ * @config: another file than the bundle's config.json, relative to the working directory; NULL: none
+ */
+int bundle_open(const char *path, const char *config, struct bundle *out, struct error *err);
 void bundle_close(struct bundle *bundle);
 
 #define _cleanup_bundle_ _cleanup_(bundle_close)

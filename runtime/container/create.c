@@ -535,7 +535,7 @@ int container_create(const struct create_options *options, struct created *out, 
         initialise(&creation, options);
         if ((r = state_check_id(options->id, err)) >= 0 &&
             (r = check_preserved_fds(creation.launch.preserve_fds, err)) >= 0 &&
-            (r = bundle_open(options->bundle, &creation.bundle, err)) >= 0 &&
+            (r = bundle_open(options->bundle, options->config, &creation.bundle, err)) >= 0 &&
             (r = check_terminal(&creation, err)) >= 0 && (r = make_state(&creation, err)) >= 0 &&
             (r = prepare(&creation, err)) >= 0)
                 r = create_init(&creation, err);

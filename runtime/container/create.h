@@ -17,6 +17,7 @@ struct create_options {
         const char *root; /* --root */
         const char *id;
         const char *bundle;
+        const char *config;         /* instead of the bundle's config.json; NULL: that */
         const char *console_socket; /* NULL: none */
         const char *pid_file;       /* NULL: none */
         int preserve_fds;

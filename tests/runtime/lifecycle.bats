@@ -252,3 +252,17 @@ teardown() {
         assert_output_matches '^myrun version [0-9.]+'
         assert_output_contains "spec: 1."
 }
+
+@test "run --config reads another file than the bundle's config.json" {
+        set_args echo elsewhere
+        mv config.json "$BATS_TEST_TMPDIR/other.json"
+        run myrun run --config "$BATS_TEST_TMPDIR/other.json" "$ID"
+        assert_success
+        assert_output elsewhere
+        run myrun run "$ID"
+        assert_failure 1
+        assert_output_contains "config.json: No such file or directory"
+        run myrun run -f /no/such.json "$ID"
+        assert_failure 1
+        assert_output_contains "--config: /no/such.json: No such file or directory"
+}

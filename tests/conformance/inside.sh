@@ -1,0 +1,106 @@
+#!/bin/bash
+# Within a room: runs one suite against one runtime and prints its TAP, each file of it announced by "# FILE name".
+#
+#     inside.sh SUITE RUNTIME
+set -u
+
+SUITE=$1 RUNTIME=$2
+TIME_LIMIT=${TIME_LIMIT:-300}
+WORK=/run/conformance
+SUBIDS=100000:65536
+
+# All under /run, which is the room's: an unprivileged user need not be able to reach $BUILD.
+mkdir -p "$WORK/bin" "$WORK/suites" "$WORK/tmp"
+chmod 1777 "$WORK/tmp"
+mount --bind "$CONFORMANCE" "$WORK/suites"
+if [ "$RUNTIME" = myrun ]; then
+        cp "$BUILD/bin/myrun" "$WORK/bin/"
+else
+        cp "$(command -v "$RUNTIME")" "$WORK/bin/"
+fi
+# Suites look for their runtime's name in what it prints about itself.
+NAME=${SUITE%%-*}
+[ -e "$WORK/bin/$NAME" ] || ln -s "$RUNTIME" "$WORK/bin/$NAME"
+export TMPDIR=$WORK/tmp HOME=/root
+
+# replace FILE: what comes on standard input in place of a file of the machine's, in this room alone.
+replace() {
+        cat >"$WORK/${1##*/}"
+        mount --bind "$WORK/${1##*/}" "$1"
+}
+
+add_user() {
+        { cat /etc/passwd; echo "rootless:x:2000:2000::$WORK/tmp/home:/bin/bash"; } | replace /etc/passwd
+        { cat /etc/group; echo "rootless:x:2000:"; } | replace /etc/group
+        if [ "$SUITE" = runc-rootless-idmap ]; then
+                echo "rootless:$SUBIDS" | replace /etc/subuid
+                echo "rootless:$SUBIDS" | replace /etc/subgid
+        fi
+        mkdir -p "$WORK/tmp/home"
+        chown 2000:2000 "$WORK/tmp/home"
+}
+
+# Runs a command as the suite wants it: as root, or as an unprivileged user.
+as_user() {
+        case $SUITE in
+        *-rootless*)
+                setpriv --reuid 2000 --regid 2000 --clear-groups env HOME="$WORK/tmp/home" USER=rootless "$@"
+                ;;
+        *) "$@" ;;
+        esac
+}
+
+# run_file NAME COMMAND...
+run_file() {
+        local name=$1
+
+        case $name in
+        ${FILES:-*}) ;;
+        *) return ;;
+        esac
+        shift
+        echo "# FILE $name"
+        as_user timeout --kill-after=10 "$TIME_LIMIT" "$@"
+        [ $? -ne 124 ] || echo "# stopped after $TIME_LIMIT s"
+}
+
+run_runc() {
+        local file
+
+        export RUNC=$WORK/bin/runc RUNC_USE_SYSTEMD
+        unset RUNC_USE_SYSTEMD
+        case $SUITE in
+        *-idmap)
+                export ROOTLESS_FEATURES=idmap ROOTLESS_UIDMAP_START=${SUBIDS%:*} ROOTLESS_UIDMAP_LENGTH=${SUBIDS#*:} \
+                        ROOTLESS_GIDMAP_START=${SUBIDS%:*} ROOTLESS_GIDMAP_LENGTH=${SUBIDS#*:}
+                export AUX_UID=1024 AUX_DIR=$WORK/tmp/aux
+                mkdir "$AUX_DIR"
+                chown $((ROOTLESS_UIDMAP_START - 1000 + AUX_UID)) "$AUX_DIR"
+                ;;
+        *) export ROOTLESS_FEATURES= ;;
+        esac
+        cd "$WORK/suites/runc/tests/integration" || exit 125
+        for file in *.bats; do
+                run_file "$file" bats --tap "$file"
+        done
+}
+
+run_crun() {
+        local file
+
+        export OCI_RUNTIME=$WORK/bin/crun INIT=$WORK/suites/crun/tests/init PYTHONPATH=$WORK/suites/crun/tests
+        export PYTHONDONTWRITEBYTECODE=1
+        # crun 1.8.1 takes a cgroup2 mounted beside version 1 for the one to use, and fails where it has no controllers.
+        if [ "$RUNTIME" = crun ] && [ -d /sys/fs/cgroup/unified ]; then
+                umount /sys/fs/cgroup/unified
+        fi
+        cd "$WORK/tmp" || exit 125
+        for file in "$WORK"/suites/crun/tests/test_*.py; do
+                run_file "${file##*/}" python3 "$file"
+        done
+}
+
+case $SUITE in
+*-rootless*) add_user ;;
+esac
+"run_$NAME"

@@ -1,0 +1,100 @@
+#!/bin/bash
+# Makes ready below $CONFORMANCE what the suites by others need: their sources, through the
+# machine's own apt sources; their helper programs, built from Debian packages; and the root
+# filesystems that they would download. Done once; a part is made anew where it is missing.
+set -eu
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+SOURCE=$(cd "$HERE/../.." && pwd)
+APT=$CONFORMANCE/apt
+RUNC=$CONFORMANCE/runc
+CRUN=$CONFORMANCE/crun
+
+# apt with its own lists, and with each source of the machine asked for sources; the machine's files stay as they are.
+apt() {
+        apt-get -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$APT/sources" \
+                -o Dir::State::lists="$APT/lists" -o Dir::Cache="$APT/cache" -o APT::Sandbox::User=root \
+                -o Acquire::Retries=3 "$@"
+}
+
+configure_apt() {
+        local file
+
+        mkdir -p "$APT/sources" "$APT/lists/partial" "$APT/cache/archives/partial"
+        for file in /etc/apt/sources.list.d/*.sources; do
+                [ ! -e "$file" ] || sed 's/^Types:.*/Types: deb-src/' "$file" >"$APT/sources/${file##*/}"
+        done
+        for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+                [ ! -e "$file" ] || sed -n 's/^deb /deb-src /p' "$file" >"$APT/sources/$(basename "$file" .list)-sources.list"
+        done
+        apt update
+}
+
+# fetch PACKAGE DIRECTORY: the unpacked source.
+fetch() {
+        local package=$1 directory=$2
+
+        [ ! -d "$directory" ] || return 0
+        [ -d "$APT" ] || configure_apt
+        (
+                cd "$CONFORMANCE"
+                apt source --download-only "$package"
+                dpkg-source -q -x "$package"_*.dsc "$directory.new"
+        )
+        mv "$directory.new" "$directory"
+}
+
+# The suite's programs, with the Go libraries that Debian has as packages.
+build_runc_helpers() {
+        local path=$CONFORMANCE/gopath/src/github.com/opencontainers helper
+
+        mkdir -p "$path"
+        ln -sfn "$RUNC" "$path/runc"
+        for helper in recvtty sd-helper seccompagent; do
+                [ ! -x "$RUNC/contrib/cmd/$helper/$helper" ] || continue
+                (
+                        cd "$path/runc"
+                        GO111MODULE=off GOFLAGS='' GOCACHE=$CONFORMANCE/gocache \
+                                GOPATH=$CONFORMANCE/gopath:/usr/share/gocode \
+                                go build -tags seccomp -o "contrib/cmd/$helper/$helper" "./contrib/cmd/$helper"
+                )
+        done
+}
+
+# The suite's init, which is the only program in its root filesystems.
+build_crun_init() {
+        [ ! -x "$CRUN/tests/init" ] || return 0
+        printf '%s\n' '#define HAVE_ERROR_H 1' '#define HAVE_SECCOMP 1' >"$CRUN/tests/config.h"
+        gcc -static -D_GNU_SOURCE -I "$CRUN/tests" -o "$CRUN/tests/init" "$CRUN/tests/init.c" -lseccomp
+}
+
+# The names under which runc's get-images.sh looks for what it downloaded earlier.
+make_images() {
+        local images=$RUNC/tests/integration/testdata architecture work
+
+        architecture=$(go env GOARCH)
+        work=$CONFORMANCE/image-work
+        rm -rf "$work"
+        mkdir -p "$work/layout"
+        if [ ! -e "$images/busybox-$architecture.tar.xz" ]; then
+                sh "$SOURCE/bundles/busybox-image.sh" "$work/busybox.tar"
+                tar -C "$work/layout" -xf "$work/busybox.tar"
+                # Its one layer is the largest blob.
+                cp "$(find "$work/layout/blobs" -type f -size +100k | head -n 1)" "$images/busybox-$architecture.tar.xz"
+        fi
+        if [ ! -e "$images/debian-$architecture.tar.xz" ]; then
+                . "$SOURCE/tests/images/rootfs.sh"
+                IMAGES=$work
+                debian_rootfs "$work/debian" bash coreutils dash grep libc-bin mount
+                tar -C "$work/debian" -cf "$work/debian.tar" .
+                mv "$work/debian.tar" "$images/debian-$architecture.tar.xz"
+        fi
+        rm -rf "$work"
+}
+
+sh "$SOURCE/tests/packages.sh" conformance
+fetch runc "$RUNC"
+fetch crun "$CRUN"
+build_runc_helpers
+build_crun_init
+make_images
