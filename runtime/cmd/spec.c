@@ -6,6 +6,7 @@
 
 #include "../../lib/cleanup.h"
 #include "../../lib/file.h"
+#include "../linux/cgroup.h"
 
 #define SPEC_FILE "config.json"
 
@@ -98,7 +99,7 @@ static const struct runtime_resources resources = {.devices = device_rules, .dev
 
 static void fill(struct runtime_config *config, bool rootless, const struct runtime_id_mapping maps[2]) {
         static const enum runtime_namespace_type types[] = {NAMESPACE_PID, NAMESPACE_NETWORK, NAMESPACE_IPC,
-                                                            NAMESPACE_UTS, NAMESPACE_MOUNT,   NAMESPACE_CGROUP};
+                                                            NAMESPACE_UTS, NAMESPACE_MOUNT};
         struct runtime_linux *linux_ = &config->linux_;
 
         *config = (struct runtime_config){
@@ -106,6 +107,8 @@ static void fill(struct runtime_config *config, bool rootless, const struct runt
         config->mount_count = ARRAY_SIZE(mounts);
         for (size_t i = 0; i < ARRAY_SIZE(types); i++)
                 linux_->namespaces[types[i]].present = true;
+        /* As runc: on v1 the bind mounts at /sys/fs/cgroup already show the container's own cgroups alone. */
+        linux_->namespaces[NAMESPACE_CGROUP].present = cgroup_host_unified();
         linux_->masked_paths = masked_paths;
         linux_->readonly_paths = readonly_paths;
         if (!rootless) {

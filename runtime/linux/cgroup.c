@@ -120,9 +120,26 @@ static int check_empty(const struct cgroup *cgroup, size_t index, struct error *
                 return error_errno(err, -r, "%s", cgroup->hierarchies[index].directory);
         if (count == 0)
                 return 0;
-        error_set(err, EBUSY, "%s: the cgroup exists and has processes (pid %d)", cgroup->hierarchies[index].directory,
-                  (int) pids[0]);
-        return error_hint(err, "choose another linux.cgroupsPath, or end the processes");
+        error_set(err, EBUSY,
+                  "linux.cgroupsPath: the container's cgroup is not empty: %s has %zu process(es), pid %d first",
+                  cgroup->hierarchies[index].directory, count, (int) pids[0]);
+        return error_hint(err, "choose another path, or end the processes");
+}
+
+/* A process that enters a frozen cgroup stops there, and with it whoever waits for it. */
+static int check_thawed(const struct cgroup *cgroup, size_t index, struct error *err) {
+        const struct cgroup_hierarchy *hierarchy = &cgroup->hierarchies[index];
+        int frozen = 0;
+
+        if (hierarchy->v2)
+                frozen = cgroup_v2_frozen(cgroup, err);
+        else if (cgroup_find_controller(cgroup, "freezer") == (int) index)
+                frozen = cgroup_v1_frozen(cgroup, err);
+        if (frozen <= 0)
+                return frozen;
+        error_set(err, EBUSY, "linux.cgroupsPath: the container's cgroup is unexpectedly frozen: %s",
+                  hierarchy->directory);
+        return error_hint(err, "thaw it, or choose another path");
 }
 
 int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err) {
@@ -131,7 +148,10 @@ int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err
         if (made < 0)
                 return error_errno(err, -made, "cannot make the cgroup %s", cgroup->hierarchies[index].directory);
         cgroup->places[index].made = made > 0;
-        return made ? 0 : check_empty(cgroup, index, err);
+        if (made)
+                return 0;
+        made = check_empty(cgroup, index, err);
+        return made < 0 ? made : check_thawed(cgroup, index, err);
 }
 
 /* Takes back what a create that failed has made. */

@@ -253,7 +253,8 @@ int cgroup_v2_apply_unified(const struct cgroup *cgroup, const struct runtime_re
         int dir_fd, r = 0;
 
         if (cgroup->unified < 0)
-                return error_set(err, EOPNOTSUPP, "linux.resources.unified: this host has no cgroup v2");
+                return error_set(err, EOPNOTSUPP,
+                                 "linux.resources.unified: invalid configuration: this host has no cgroup v2");
         dir_fd = enabled_directory(cgroup, err);
         if (dir_fd < 0)
                 return dir_fd;
@@ -266,6 +267,10 @@ int cgroup_v2_apply_unified(const struct cgroup *cgroup, const struct runtime_re
                 /* Files such as io.max take one line a write. */
                 for (char *line = strtok_r(lines, "\n", &save); r == 0 && line; line = strtok_r(NULL, "\n", &save))
                         r = cgroup_file_set(dir_fd, pair->key, line, property, err);
+                /* Said as on a host with version 1 alone, whose callers look for these words. */
+                if (r == -EOPNOTSUPP)
+                        return error_set(err, EOPNOTSUPP, "%s: invalid configuration: this host's cgroup v2 has no %s",
+                                         property, pair->key);
         }
         return r;
 }

@@ -23,6 +23,33 @@ NAME=${SUITE%%-*}
 [ -e "$WORK/bin/$NAME" ] || ln -s "$RUNTIME" "$WORK/bin/$NAME"
 export TMPDIR=$WORK/tmp HOME=/root
 
+# A hierarchy's place is a directory of the machine's tmpfs, in which suites make more of them: the room gets one of its own.
+own_hierarchies() {
+        local name
+
+        stat -f -c %T /sys/fs/cgroup | grep -qx tmpfs || return 0
+        mkdir "$WORK/cgroup"
+        mount -t tmpfs -o mode=755 tmpfs "$WORK/cgroup"
+        for name in $(ls /sys/fs/cgroup); do
+                mkdir "$WORK/cgroup/$name"
+                mount --move "/sys/fs/cgroup/$name" "$WORK/cgroup/$name"
+        done
+        umount /sys/fs/cgroup
+        mount --move "$WORK/cgroup" /sys/fs/cgroup
+}
+
+# A process that a case left frozen cannot be killed, and the room would wait for it.
+thaw() {
+        local file
+
+        while read -r file; do
+                case $file in
+                */freezer.state) echo THAWED >"$file" ;;
+                *) echo 0 >"$file" ;;
+                esac
+        done < <(find /sys/fs/cgroup -mindepth 2 \( -name freezer.state -o -name cgroup.freeze \)) 2>/dev/null
+}
+
 # replace FILE: what comes on standard input in place of a file of the machine's, in this room alone.
 replace() {
         cat >"$WORK/${1##*/}"
@@ -62,6 +89,7 @@ run_file() {
         echo "# FILE $name"
         as_user timeout --kill-after=10 "$TIME_LIMIT" "$@"
         [ $? -ne 124 ] || echo "# stopped after $TIME_LIMIT s"
+        thaw
 }
 
 run_runc() {
@@ -94,12 +122,18 @@ run_crun() {
         if [ "$RUNTIME" = crun ] && [ -d /sys/fs/cgroup/unified ]; then
                 umount /sys/fs/cgroup/unified
         fi
-        cd "$WORK/tmp" || exit 125
+        # Cases look for ./tests/init.
+        mkdir "$WORK/tmp/crun"
+        ln -s "$WORK/suites/crun/tests" "$WORK/tmp/crun/tests"
+        cd "$WORK/tmp/crun" || exit 125
         for file in "$WORK"/suites/crun/tests/test_*.py; do
                 run_file "${file##*/}" python3 "$file"
         done
 }
 
+own_hierarchies
+# Suites know pids of five digits.
+echo 10000 >/proc/sys/kernel/ns_last_pid
 case $SUITE in
 *-rootless*) add_user ;;
 esac
