@@ -66,12 +66,10 @@ static int run(const struct create_options *request, bool keep) {
         if (container_create(request, &created, &err) < 0)
                 return cmd_fail(&err);
         if (created.has_poststart && container_poststart(request->root, request->id, &err) < 0)
+                /* The container is gone with it; its init is reaped by who comes after us. */
                 status = cmd_fail(&err);
-        if (!request->detach) {
-                int ended = stay(request, &created, keep);
-
-                status = status ? status : ended;
-        }
+        else if (!request->detach)
+                status = stay(request, &created, keep);
         fd_close_at(&created.pidfd);
         fd_close_at(&created.terminal);
         return status;

@@ -200,6 +200,15 @@ static int remove_rdt(const struct state *state, struct error *err) {
         return fd < 0 ? 0 : intel_rdt_remove(fd, state->rdt_group, state->id, state->rdt_made, err);
 }
 
+void container_poststop(const struct state *state, const struct runtime_config *config) {
+        _cleanup_free_ char *text = NULL;
+
+        if (config->hooks[HOOK_POSTSTOP].count == 0)
+                return;
+        text = container_hook_state(state, "stopped", 0);
+        hooks_run_all(&config->hooks[HOOK_POSTSTOP], HOOK_POSTSTOP, text);
+}
+
 int container_destroy(struct container *container, struct error *err) {
         struct runtime_config config = {0};
         struct error hook_error = {0};
@@ -214,10 +223,7 @@ int container_destroy(struct container *container, struct error *err) {
         r = state_remove(container->root_fd, container->dir_fd, container->state.id, err);
         if (r < 0)
                 return r;
-        if (configured && config.hooks[HOOK_POSTSTOP].count > 0) {
-                _cleanup_free_ char *state = container_hook_state(&container->state, "stopped", 0);
-
-                hooks_run_all(&config.hooks[HOOK_POSTSTOP], HOOK_POSTSTOP, state);
-        }
+        if (configured)
+                container_poststop(&container->state, &config);
         return 0;
 }

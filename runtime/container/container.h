@@ -67,6 +67,9 @@ int container_signal(const struct container *container, int signal, bool all, st
 /** Kills init and waits until it is gone (10 s at most), thawing a frozen container. */
 int container_kill(const struct container *container, struct error *err);
 
+/** Runs the poststop hooks of a container that is gone; their failures are warnings. */
+void container_poststop(const struct state *state, const struct runtime_config *config);
+
 /**
  * Removes what is left of a container whose init has ended: processes of its
  * cgroup, the cgroup, the state directory; then runs the poststop hooks, whose

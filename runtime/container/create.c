@@ -270,7 +270,7 @@ static void __attribute__((noreturn)) intermediate_main(struct launch *launch) {
         fd_close_at(&launch->parent_socket);
         fd_close_at(&launch->lock_fd);
         if (namespaces_join(&launch->namespaces, &err) < 0) {
-                sync_send_error(launch->init_socket, &err);
+                sync_send_error(launch->init_socket, SYNC_ERROR, &err);
                 _exit(EXIT_FAILURE);
         }
         pid = namespaces_clone(launch->namespaces.create | CLONE_PARENT, -1, 0);
@@ -278,7 +278,7 @@ static void __attribute__((noreturn)) intermediate_main(struct launch *launch) {
                 init_main(launch);
         if (pid < 0) {
                 error_errno(&err, -pid, "linux.namespaces: cannot be made");
-                sync_send_error(launch->init_socket, &err);
+                sync_send_error(launch->init_socket, SYNC_ERROR, &err);
         } else {
                 (void) sync_send(launch->init_socket, SYNC_PID, pid, -1, &err);
         }
@@ -481,6 +481,9 @@ static void undo(struct creation *creation) {
                                         creation->state.rdt_made, &ignored);
         if (creation->made_state)
                 (void) state_remove(creation->root_fd, creation->launch.lock_fd, creation->options->id, &ignored);
+        /* Hooks may have run, and what they did is for poststop to undo (runtime.md, lifecycle). */
+        if (creation->pid > 0)
+                container_poststop(&creation->state, &creation->bundle.config);
 }
 
 static void release(struct creation *creation) {

@@ -245,7 +245,7 @@ static void __attribute__((noreturn)) child_main(struct execution *execution) {
         fd_close_at(&execution->parent_socket);
         if (self_close_to_others(&err) == 0)
                 (void) become_program(execution, &err);
-        sync_send_error(execution->child_socket, &err);
+        sync_send_error(execution->child_socket, SYNC_ERROR, &err);
         _exit(EXIT_FAILURE);
 }
 
@@ -264,7 +264,7 @@ static void __attribute__((noreturn)) intermediate_main(struct execution *execut
         if (setns(execution->container->pidfd, CLONE_NEWUSER) < 0 ||
             setns(execution->container->pidfd, CLONE_NEWPID) < 0) {
                 error_errno(&err, errno, "cannot enter the container's namespaces");
-                sync_send_error(execution->child_socket, &err);
+                sync_send_error(execution->child_socket, SYNC_ERROR, &err);
                 _exit(EXIT_FAILURE);
         }
         execution->namespaces &= ~(uint64_t) CLONE_NEWUSER;
@@ -273,7 +273,7 @@ static void __attribute__((noreturn)) intermediate_main(struct execution *execut
                 child_main(execution);
         if (pid < 0) {
                 error_errno(&err, -pid, "cannot make a process in the container");
-                sync_send_error(execution->child_socket, &err);
+                sync_send_error(execution->child_socket, SYNC_ERROR, &err);
         } else {
                 (void) sync_send(execution->child_socket, SYNC_PID, pid, -1, &err);
         }

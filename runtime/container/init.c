@@ -31,7 +31,8 @@ struct init {
         pid_t pid;   /* our own as the host sees it */
         struct terminal terminal;
         char *program;
-        int report; /* where errors go */
+        int report;             /* where errors go */
+        enum sync_kind failure; /* how */
 };
 
 static bool has_namespace(const struct init *init, enum runtime_namespace_type type) {
@@ -273,9 +274,11 @@ static int run(struct init *init, struct error *err) {
         if (hooks->count > 0) {
                 _cleanup_free_ char *state = container_hook_state(launch->state, "created", init->pid);
 
+                init->failure = SYNC_FATAL;
                 r = hooks_run(hooks, HOOK_START_CONTAINER, state, err);
                 if (r < 0)
                         return r;
+                init->failure = SYNC_ERROR;
         }
         (void) sigprocmask(SIG_SETMASK, launch->signal_mask, NULL);
         (void) signal(SIGPIPE, SIG_DFL);
@@ -283,12 +286,15 @@ static int run(struct init *init, struct error *err) {
 }
 
 void init_main(struct launch *launch) {
-        struct init init = {.launch = launch, .terminal = {.master = -1, .slave = -1}, .report = launch->init_socket};
+        struct init init = {.launch = launch,
+                            .terminal = {.master = -1, .slave = -1},
+                            .report = launch->init_socket,
+                            .failure = SYNC_ERROR};
         struct error err = {0};
 
         fd_close_at(&launch->parent_socket);
         fd_close_at(&launch->lock_fd);
         (void) run(&init, &err);
-        sync_send_error(init.report, &err);
+        sync_send_error(init.report, init.failure, &err);
         _exit(EXIT_FAILURE);
 }

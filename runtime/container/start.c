@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/log.h"
 #include "../../lib/path.h"
 #include "../linux/hooks.h"
 #include "container.h"
@@ -27,9 +28,20 @@ static int connect_to_init(int dir_fd, struct error *err) {
         return take_fd(&fd);
 }
 
+/*
+ * A hook that fails on the way to running ends the container (runtime.md, lifecycle, steps 8 and 9):
+ * it is destroyed as delete would, poststop hooks included.
+ */
+static void destroy(struct container *container) {
+        struct error err = {0};
+
+        if (container_kill(container, &err) < 0 || container_destroy(container, &err) < 0)
+                log_error(&err);
+}
+
 /* The answer is init's end of the connection closing at its execve, or an error. */
-static int tell_init(int socket, struct error *err) {
-        struct sync_message message;
+static int tell_init(struct container *container, int socket, struct error *err) {
+        struct sync_message message = {0};
         struct error reported = {0};
         int r = sync_send(socket, SYNC_START, 0, -1, err);
 
@@ -39,13 +51,14 @@ static int tell_init(int socket, struct error *err) {
                 return -err->code;
         }
         r = sync_receive(socket, &message, NULL, err);
+        if (r < 0 && message.kind == SYNC_FATAL)
+                destroy(container);
         return r < 0 ? r : 0;
 }
 
-static int run_poststart(const struct container *container, struct error *err) {
+static int run_poststart(struct container *container, struct error *err) {
         struct runtime_config config;
         _cleanup_free_ char *state = NULL;
-        struct error ignored;
         int r = container_config(container, &config, err);
 
         if (r < 0 || config.hooks[HOOK_POSTSTART].count == 0)
@@ -53,7 +66,7 @@ static int run_poststart(const struct container *container, struct error *err) {
         state = container_hook_state(&container->state, "running", container->state.pid);
         r = hooks_run(&config.hooks[HOOK_POSTSTART], HOOK_POSTSTART, state, err);
         if (r < 0)
-                (void) container_kill(container, &ignored);
+                destroy(container);
         return r;
 }
 
@@ -77,13 +90,16 @@ int container_start(const char *root, const char *id, struct error *err) {
         /* Init accepts one connection only, so from here on nobody else can start it. */
         if (unlinkat(container.dir_fd, STATE_SOCKET, 0) < 0)
                 return error_errno(err, errno, "cannot note that the container was started");
-        r = tell_init(socket, err);
+        r = tell_init(&container, socket, err);
         return r < 0 ? r : run_poststart(&container, err);
 }
 
 int container_poststart(const char *root, const char *id, struct error *err) {
         _cleanup_container_ struct container container = CONTAINER_INIT;
-        int r = container_open(root, id, &container, err);
+        int r;
 
-        return r < 0 ? r : run_poststart(&container, err);
+        if ((r = container_open(root, id, &container, err)) < 0 ||
+            (r = state_lock(container.dir_fd, LOCK_TIMEOUT_MS, err)) < 0)
+                return r;
+        return run_poststart(&container, err);
 }

@@ -16,8 +16,8 @@ int sync_send(int socket, enum sync_kind kind, pid_t pid, int fd, struct error *
         return fd_send(socket, &message, PLAIN_SIZE, &fd, fd >= 0 ? 1 : 0, err);
 }
 
-void sync_send_error(int socket, const struct error *error) {
-        struct sync_message message = {.kind = SYNC_ERROR, .error = *error};
+void sync_send_error(int socket, enum sync_kind kind, const struct error *error) {
+        struct sync_message message = {.kind = kind, .error = *error};
         struct error ignored;
 
         (void) fd_send(socket, &message, sizeof(message), NULL, 0, &ignored);
@@ -46,7 +46,7 @@ int sync_receive(int socket, struct sync_message *message, int *fd, struct error
                 return (int) n;
         if ((size_t) n < PLAIN_SIZE)
                 return error_set(err, EPROTO, "the other side of the start sent %zd bytes of nonsense", n);
-        if (message->kind == SYNC_ERROR) {
+        if (message->kind == SYNC_ERROR || message->kind == SYNC_FATAL) {
                 if ((size_t) n != sizeof(*message))
                         return error_set(err, EPROTO, "the container's init process failed without saying why");
                 message->error.message[sizeof(message->error.message) - 1] = '\0';

@@ -19,25 +19,26 @@ enum sync_kind {
         SYNC_READY,   /* init: all is set up, waiting for SYNC_START */
         SYNC_START,   /* parent or `start`: execute the program */
         SYNC_ERROR,   /* init: failed; carries the error */
+        SYNC_FATAL,   /* init: failed in a way that ends the container (config.md, hooks); carries the error */
 };
 
 struct sync_message {
         enum sync_kind kind;
         pid_t pid;
-        struct error error; /* sent only with SYNC_ERROR */
+        struct error error; /* sent only with SYNC_ERROR and SYNC_FATAL */
 };
 
 /** Sends a message without an error; `fd` (or -1) is attached. Returns 0 or a negative errno. */
 int sync_send(int socket, enum sync_kind kind, pid_t pid, int fd, struct error *err);
 
-/** Sends an error. Nothing more can be done when that fails, so nothing is returned. */
-void sync_send_error(int socket, const struct error *error);
+/** Sends an error, as SYNC_ERROR or SYNC_FATAL. Nothing more can be done when that fails, so nothing is returned. */
+void sync_send_error(int socket, enum sync_kind kind, const struct error *error);
 
 /**
  * Receives the next message.
  * @fd: set to the attached fd or -1; the caller owns it. NULL when none is expected
- * Returns 1, 0 when the other side has closed, or a negative errno. A SYNC_ERROR is
- * returned as that error, in `err`.
+ * Returns 1, 0 when the other side has closed, or a negative errno. A SYNC_ERROR or SYNC_FATAL
+ * is returned as that error, in `err`; message->kind tells which it was.
  */
 int sync_receive(int socket, struct sync_message *message, int *fd, struct error *err);
 
