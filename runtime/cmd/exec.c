@@ -196,7 +196,7 @@ static int start(const struct runtime *runtime, const struct options *options, c
 }
 
 static int exec(const struct runtime *runtime, const struct options *options, char **argv) {
-        struct created created = {.pidfd = -1, .terminal = -1};
+        struct created created = {.pidfd = -1, .terminal = -1, .notify = -1};
         struct error err = {0};
         sigset_t mask;
         int status = 0;
@@ -210,7 +210,7 @@ static int exec(const struct runtime *runtime, const struct options *options, ch
                 return EXEC_FAILED;
         }
         if (!options->detach) {
-                status = foreground_wait(created.pid, created.pidfd, created.terminal, &err);
+                status = foreground_wait(&created, &err);
                 if (status < 0) {
                         log_error(&err);
                         status = EXEC_FAILED;

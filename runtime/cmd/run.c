@@ -6,6 +6,7 @@
 #include "../../lib/log.h"
 #include "../container/create.h"
 #include "../container/foreground.h"
+#include "../container/notify.h"
 #include "../container/start.h"
 
 struct options {
@@ -45,10 +46,10 @@ static int finish(const char *root, const char *id, struct error *err) {
         return r < 0 ? r : container_destroy(&container, err);
 }
 
-static int stay(const struct create_options *request, const struct created *created, bool keep) {
+static int stay(const struct create_options *request, struct created *created, bool keep) {
         struct error err = {0};
         struct error end_error = {0};
-        int status = foreground_wait(created->pid, created->pidfd, created->terminal, &err);
+        int status = foreground_wait(created, &err);
 
         if (!keep && finish(request->root, request->id, &end_error) < 0) {
                 log_error(&end_error);
@@ -59,7 +60,7 @@ static int stay(const struct create_options *request, const struct created *crea
 }
 
 static int run(const struct create_options *request, bool keep) {
-        struct created created = {.pidfd = -1, .terminal = -1};
+        struct created created = {.pidfd = -1, .terminal = -1, .notify = -1};
         struct error err = {0};
         int status = 0;
 
@@ -70,8 +71,11 @@ static int run(const struct create_options *request, bool keep) {
                 status = cmd_fail(&err);
         else if (!request->detach)
                 status = stay(request, &created, keep);
+        else if (created.notify >= 0)
+                notify_forward(created.notify, created.pid, created.pidfd);
         fd_close_at(&created.pidfd);
         fd_close_at(&created.terminal);
+        fd_close_at(&created.notify);
         return status;
 }
 

@@ -23,9 +23,11 @@
 #include "../linux/intel_rdt.h"
 #include "../linux/network_devices.h"
 #include "../linux/procfs.h"
+#include "../linux/task.h"
 #include "../linux/terminal.h"
 #include "bundle.h"
 #include "launch.h"
+#include "notify.h"
 #include "sync.h"
 
 /* What a create has at any moment, and so what a failed one must undo. */
@@ -41,6 +43,7 @@ struct creation {
         pid_t pid;
         int pidfd;
         int terminal;
+        int notify; /* notify_listen() */
         sigset_t signal_mask;
         char created[TIMESTAMP_MAX];
 };
@@ -78,13 +81,6 @@ int check_preserved_fds(int count, struct error *err) {
         return 0;
 }
 
-static int count_listen_fds(void) {
-        const char *text = getenv("LISTEN_FDS");
-        int64_t count = 0;
-
-        return text && str_to_i64(text, 0, 1024, &count) == 0 ? (int) count : 0;
-}
-
 /* Noted before anything is made, so that whoever cleans up after us knows what may be there. */
 static int plan_rdt(struct creation *creation, struct error *err) {
         const struct runtime_intel_rdt *rdt = creation->bundle.config.linux_.intel_rdt;
@@ -98,6 +94,19 @@ static int plan_rdt(struct creation *creation, struct error *err) {
         state->rdt_group = intel_rdt_group(rdt, creation->options->id);
         state->rdt_made = !intel_rdt_exists(creation->rdt_fd, state->rdt_group);
         return 0;
+}
+
+/* `run` listens itself; after `create` it is `start` that will. */
+static int prepare_notify(struct creation *creation, struct error *err) {
+        const struct create_options *options = creation->options;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (!notify_wanted())
+                return 0;
+        path = path_join(options->root, options->id);
+        r = notify_prepare(creation->bundle.arena, &creation->bundle.config, creation->launch.lock_fd, path, err);
+        return r < 0 || options->wait_for_start ? r : notify_listen(creation->launch.lock_fd, &creation->notify, err);
 }
 
 /* First of all the directory that `delete --force` looks for. */
@@ -126,7 +135,8 @@ static int make_state(struct creation *creation, struct error *err) {
                 .annotations = bundle->config.annotations,
         };
         r = plan_rdt(creation, err);
-        if (r < 0 || (r = state_write(creation->launch.lock_fd, &creation->state, NULL, NULL, err)) < 0)
+        if (r < 0 || (r = prepare_notify(creation, err)) < 0 ||
+            (r = state_write(creation->launch.lock_fd, &creation->state, NULL, NULL, err)) < 0)
                 return r;
         config = openat(creation->launch.lock_fd, STATE_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         r = config < 0 ? -errno : fd_write_all(config, bundle->text, bundle->size);
@@ -508,20 +518,22 @@ static void release(struct creation *creation) {
         fd_close_at(&creation->rdt_fd);
         fd_close_at(&creation->pidfd);
         fd_close_at(&creation->terminal);
+        fd_close_at(&creation->notify);
         bundle_close(&creation->bundle);
 }
 
 static void initialise(struct creation *creation, const struct create_options *options) {
         struct launch *launch = &creation->launch;
 
-        *creation = (struct creation){.options = options, .root_fd = -1, .rdt_fd = -1, .pidfd = -1, .terminal = -1};
+        *creation = (struct creation){
+                .options = options, .root_fd = -1, .rdt_fd = -1, .notify = -1, .pidfd = -1, .terminal = -1};
         creation->bundle.fd = -1;
         for (int i = 0; i < NAMESPACE_TYPE_COUNT; i++)
                 launch->namespaces.join[i] = -1;
         launch->rootfs.path_fd = launch->rootfs.mount_fd = -1;
         launch->lock_fd = launch->proc_fd = launch->parent_socket = launch->init_socket = -1;
         launch->start_socket = launch->console_socket = -1;
-        launch->listen_fds = count_listen_fds();
+        launch->listen_fds = task_listen_fds();
         launch->preserve_fds = options->preserve_fds + launch->listen_fds;
         if (options->signal_mask)
                 creation->signal_mask = *options->signal_mask;
@@ -550,6 +562,7 @@ int container_create(const struct create_options *options, struct created *out, 
                         .pid = creation.pid,
                         .pidfd = take_fd(&creation.pidfd),
                         .terminal = take_fd(&creation.terminal),
+                        .notify = take_fd(&creation.notify),
                         .has_poststart = creation.bundle.config.hooks[HOOK_POSTSTART].count > 0,
                 };
         }

@@ -34,6 +34,7 @@ struct created {
         pid_t pid;
         int pidfd;
         int terminal;       /* master side when the caller relays it, else -1 */
+        int notify;         /* of notify.h, for the caller to serve, else -1 */
         bool has_poststart; /* the caller has to run container_poststart() */
 };
 

@@ -44,6 +44,8 @@ struct execution {
         int console_socket;
         pid_t pid;
         int terminal;
+        int listen_fds;    /* of socket activation */
+        int preserve_fds;  /* with them */
         bool unprivileged; /* the caller is not root of the host */
         sigset_t signal_mask;
 };
@@ -218,7 +220,8 @@ static int become_program(struct execution *execution, struct error *err) {
                 .process = execution->options->process,
                 .capabilities = &execution->capabilities,
                 .seccomp = execution->options->config->linux_.seccomp ? &execution->seccomp : NULL,
-                .preserve_fds = execution->options->preserve_fds,
+                .preserve_fds = execution->preserve_fds,
+                .listen_fds = execution->listen_fds,
                 .deny_setgroups = execution->options->config->linux_.namespaces[NAMESPACE_USER].present &&
                                   execution->unprivileged,
         };
@@ -391,8 +394,10 @@ static int start(struct execution *execution, struct created *out, struct error 
         if ((r = release_process(execution, err)) < 0 || (r = follow(execution, err)) < 0 ||
             (r = pid_file_write(execution->options->pid_file, execution->pid, err)) < 0)
                 return r;
-        *out = (struct created){
-                .pid = execution->pid, .pidfd = take_fd(&pidfd), .terminal = take_fd(&execution->terminal)};
+        *out = (struct created){.pid = execution->pid,
+                                .pidfd = take_fd(&pidfd),
+                                .terminal = take_fd(&execution->terminal),
+                                .notify = -1};
         return 0;
 }
 
@@ -419,8 +424,10 @@ int container_exec(const struct container *container, const struct exec_options 
                 execution.signal_mask = *options->signal_mask;
         else
                 (void) sigprocmask(SIG_SETMASK, NULL, &execution.signal_mask);
-        (void) fd_cloexec_from(3 + (unsigned int) options->preserve_fds);
-        r = check_preserved_fds(options->preserve_fds, err);
+        execution.listen_fds = task_listen_fds();
+        execution.preserve_fds = options->preserve_fds + execution.listen_fds;
+        (void) fd_cloexec_from(3 + (unsigned int) execution.preserve_fds);
+        r = check_preserved_fds(execution.preserve_fds, err);
         if (r >= 0)
                 r = prepare(&execution, err);
         if (r >= 0)

@@ -13,6 +13,7 @@
 #include "../../lib/cleanup.h"
 #include "../../lib/process.h"
 #include "../linux/terminal.h"
+#include "notify.h"
 
 /* Two directions of bytes: what was read and not yet written. */
 struct pipe_buffer {
@@ -148,29 +149,33 @@ static void forward_signals(int signals, int pidfd, const struct relay *relay) {
         }
 }
 
-static int wait_for_end(int pidfd, int signals, struct relay *relay, struct error *err) {
+static int wait_for_end(struct created *child, int signals, struct relay *relay, struct error *err) {
         for (;;) {
-                struct pollfd fds[4] = {{.fd = -1}, {.fd = -1}};
+                struct pollfd fds[5] = {{.fd = -1}, {.fd = -1}};
 
                 if (relay->terminal >= 0)
                         prepare_poll(relay, fds);
                 fds[2] = (struct pollfd){.fd = signals, .events = POLLIN};
-                fds[3] = (struct pollfd){.fd = pidfd, .events = POLLIN};
-                if (poll(fds, 4, -1) < 0) {
+                fds[3] = (struct pollfd){.fd = child->pidfd, .events = POLLIN};
+                fds[4] = (struct pollfd){.fd = child->notify, .events = POLLIN};
+                if (poll(fds, ARRAY_SIZE(fds), -1) < 0) {
                         if (errno == EINTR)
                                 continue;
                         return error_errno(err, errno, "cannot wait for the program");
                 }
                 if (fds[2].revents)
-                        forward_signals(signals, pidfd, relay);
+                        forward_signals(signals, child->pidfd, relay);
                 if (relay->terminal >= 0)
                         relay_step(relay, fds);
+                /* This process stays, and ends with the program: it is the one to watch. */
+                if (fds[4].revents && notify_handle(child->notify, getpid()))
+                        fd_close_at(&child->notify);
                 if (fds[3].revents)
                         return 0;
         }
 }
 
-int foreground_wait(pid_t pid, int pidfd, int terminal, struct error *err) {
+int foreground_wait(struct created *child, struct error *err) {
         struct relay *relay = xcalloc(1, sizeof(*relay));
         _cleanup_free_ void *owned = relay;
         _cleanup_fd_ int signals = -1;
@@ -182,16 +187,16 @@ int foreground_wait(pid_t pid, int pidfd, int terminal, struct error *err) {
         signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
         if (signals < 0)
                 return error_errno(err, errno, "cannot receive signals");
-        relay->terminal = terminal;
-        if (terminal >= 0)
+        relay->terminal = child->terminal;
+        if (relay->terminal >= 0)
                 make_raw(relay);
-        r = wait_for_end(pidfd, signals, relay, err);
-        if (terminal >= 0)
+        r = wait_for_end(child, signals, relay, err);
+        if (relay->terminal >= 0)
                 relay_rest(relay);
         restore_terminal(relay);
         if (r < 0)
                 return r;
-        while (waitpid(pid, &status, 0) < 0)
+        while (waitpid(child->pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return error_errno(err, errno, "cannot learn how the program ended");
         return process_exit_code(status);

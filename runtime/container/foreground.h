@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "../../lib/error.h"
+#include "create.h"
 
 /**
  * Blocks all signals, to be called before the program is started so that none is lost.
@@ -16,8 +17,7 @@ void foreground_block_signals(sigset_t *old);
 
 /**
  * Forwards signals to a child process and relays its terminal until it ends; reaps it.
- * @pidfd: of the child
- * @terminal: master side of its terminal, or -1
+ * @child: as created; of its fds the notify socket is closed when it has served
  * Returns its exit code (128 + signal when killed), or a negative errno.
  */
-int foreground_wait(pid_t pid, int pidfd, int terminal, struct error *err);
+int foreground_wait(struct created *child, struct error *err);

@@ -12,6 +12,7 @@
 #include "../../lib/path.h"
 #include "../linux/hooks.h"
 #include "container.h"
+#include "notify.h"
 #include "sync.h"
 
 #define LOCK_TIMEOUT_MS 10000
@@ -73,6 +74,7 @@ static int run_poststart(struct container *container, struct error *err) {
 int container_start(const char *root, const char *id, struct error *err) {
         _cleanup_container_ struct container container = CONTAINER_INIT;
         _cleanup_fd_ int socket = -1;
+        _cleanup_fd_ int notify = -1;
         enum container_status status;
         int r;
 
@@ -90,8 +92,15 @@ int container_start(const char *root, const char *id, struct error *err) {
         /* Init accepts one connection only, so from here on nobody else can start it. */
         if (unlinkat(container.dir_fd, STATE_SOCKET, 0) < 0)
                 return error_errno(err, errno, "cannot note that the container was started");
-        r = tell_init(&container, socket, err);
-        return r < 0 ? r : run_poststart(&container, err);
+        if ((r = notify_listen(container.dir_fd, &notify, err)) < 0 || (r = tell_init(&container, socket, err)) < 0 ||
+            (r = run_poststart(&container, err)) < 0)
+                return r;
+        if (notify >= 0) {
+                /* It may take long, and the container may be killed and deleted meanwhile. */
+                state_unlock(container.dir_fd);
+                notify_forward(notify, container.state.pid, container.pidfd);
+        }
+        return 0;
 }
 
 int container_poststart(const char *root, const char *id, struct error *err) {

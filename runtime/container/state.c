@@ -81,6 +81,10 @@ int state_lock(int dir_fd, int timeout_ms, struct error *err) {
         return 0;
 }
 
+void state_unlock(int dir_fd) {
+        (void) flock(dir_fd, LOCK_UN);
+}
+
 bool state_is_locked(int dir_fd) {
         if (flock(dir_fd, LOCK_SH | LOCK_NB) < 0)
                 return true;

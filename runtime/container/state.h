@@ -63,6 +63,9 @@ int state_open(int root_fd, const char *id, struct error *err);
  */
 int state_lock(int dir_fd, int timeout_ms, struct error *err);
 
+/** Lets others change the container again. */
+void state_unlock(int dir_fd);
+
 /** True if some process is changing the container right now. */
 bool state_is_locked(int dir_fd);
 

@@ -206,6 +206,16 @@ static char *home_of(uid_t uid) {
         return xstrdup("/");
 }
 
+int task_listen_fds(void) {
+        const char *pid = getenv("LISTEN_PID");
+        int64_t owner = getpid();
+        int64_t count = 0;
+
+        if (!str_empty(pid) && (str_to_i64(pid, 1, INT32_MAX, &owner) < 0 || owner != getpid()))
+                return 0;
+        return str_to_i64(getenv("LISTEN_FDS"), 0, 1024, &count) == 0 ? (int) count : 0;
+}
+
 /* The environment with HOME, as runc sets it, and with LISTEN_FDS for the container's pid 1, in the way of
  * sd_listen_fds(3). */
 static const char **environment(const struct task *task) {
@@ -215,7 +225,7 @@ static const char **environment(const struct task *task) {
 
         while (env && env[count])
                 count++;
-        all = xcalloc(count + 5, sizeof(*all));
+        all = xcalloc(count + 6, sizeof(*all));
         for (size_t i = 0; i < count; i++)
                 all[i] = env[i];
         if (str_empty(env_value(env, "HOME"))) {
@@ -226,6 +236,8 @@ static const char **environment(const struct task *task) {
         if (task->listen_fds > 0) {
                 all[count++] = str_format("LISTEN_FDS=%d", task->listen_fds);
                 all[count++] = str_format("LISTEN_PID=%d", (int) getpid());
+                if (getenv("LISTEN_FDNAMES"))
+                        all[count++] = str_format("LISTEN_FDNAMES=%s", getenv("LISTEN_FDNAMES"));
         }
         return all;
 }

@@ -21,6 +21,12 @@ struct task {
 };
 
 /**
+ * How many sockets of systemd's socket activation (sd_listen_fds(3)) this process was given to
+ * hand on: LISTEN_FDS, unless LISTEN_PID says that they are another's.
+ */
+int task_listen_fds(void);
+
+/**
  * Looks args[0] up in the PATH of process.env, seen from process.cwd.
  * Returns 0 with *path set (the caller frees it), or -ENOENT/-EACCES.
  */
