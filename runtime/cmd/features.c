@@ -6,6 +6,7 @@
 #include "../../lib/cleanup.h"
 #include "../linux/capabilities.h"
 #include "../linux/mount_options.h"
+#include "../linux/seccomp.h"
 
 static void put_hooks(struct json_writer *writer) {
         json_begin_array(writer, "hooks");
@@ -37,17 +38,28 @@ static void put_linux(struct json_writer *writer) {
         json_put_bool(writer, "rdma", true);
         json_end_object(writer);
         json_begin_object(writer, "seccomp");
-        json_put_bool(writer, "enabled", true);
+        seccomp_put_features(writer);
         json_end_object(writer);
-        put_enabled(writer, "apparmor", false);
-        put_enabled(writer, "selinux", false);
-        put_enabled(writer, "intelRdt", false);
+        put_enabled(writer, "apparmor", true);
+        put_enabled(writer, "selinux", true);
+        json_begin_object(writer, "intelRdt");
+        json_put_bool(writer, "enabled", true);
+        json_put_bool(writer, "schemata", true);
+        json_put_bool(writer, "monitoring", true);
+        json_end_object(writer);
+        json_begin_object(writer, "memoryPolicy");
+        json_put_strings(writer, "modes", runtime_memory_policy_modes);
+        json_put_strings(writer, "flags", runtime_memory_policy_flags);
+        json_end_object(writer);
         json_begin_object(writer, "mountExtensions");
         put_enabled(writer, "idmap", true);
         json_end_object(writer);
         put_enabled(writer, "netDevices", true);
         json_end_object(writer);
 }
+
+/* What annotations of a config change more than what `state` shows; a name that ends in "." is a prefix. */
+static const char *const unsafe_annotations[] = {"org.systemd.property.", NULL};
 
 int cmd_features(const struct command *command, void *context, int argc, char **argv) {
         _cleanup_json_writer_ struct json_writer writer = {.indent = 2};
@@ -64,6 +76,11 @@ int cmd_features(const struct command *command, void *context, int argc, char **
         put_hooks(&writer);
         json_put_strings(&writer, "mountOptions", mount_options_known(arena));
         put_linux(&writer);
+        json_begin_object(&writer, "annotations");
+        json_put_string(&writer, "io.github.seccomp.libseccomp.version", seccomp_library_version(arena));
+        json_put_string(&writer, "org.myrun.version", VERSION);
+        json_end_object(&writer);
+        json_put_strings(&writer, "potentiallyUnsafeConfigAnnotations", unsafe_annotations);
         json_end_object(&writer);
         text = json_writer_take(&writer);
         (void) printf("%s\n", text);

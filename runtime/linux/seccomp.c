@@ -115,7 +115,8 @@ static int parse_action(const char *name, struct opt_u64 errno_ret, uint32_t *ou
 }
 
 static int parse_flags(const struct runtime_seccomp *seccomp, unsigned int *out, struct error *err) {
-        *out = 0;
+        /* As runc: who says nothing of flags does not pay for a mitigation that kernels since 5.16 leave out, too. */
+        *out = seccomp->flags ? 0 : SECCOMP_FILTER_FLAG_SPEC_ALLOW;
         for (const char *const *name = seccomp->flags; name && *name; name++) {
                 size_t i = 0;
 
@@ -283,7 +284,9 @@ static size_t write_prologue(const struct runtime_seccomp *seccomp, struct sock_
 }
 
 static bool wants_prologue(uint32_t default_action) {
-        return default_action != SCMP_ACT_ALLOW && default_action != SCMP_ACT_LOG;
+        /* A tracer decides itself what a call that is new to it gets. */
+        return default_action != SCMP_ACT_ALLOW && default_action != SCMP_ACT_LOG &&
+               (default_action & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_TRACE;
 }
 
 static int export_program(scmp_filter_ctx filter, const struct runtime_seccomp *seccomp, bool prologue,
@@ -365,12 +368,22 @@ int seccomp_compile(const struct runtime_seccomp *seccomp, int cache_dir_fd, str
         return 0;
 }
 
+/* The kernel looks at the flags before it misses the filter. */
+static bool kernel_has_flag(unsigned int flag) {
+        if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+                flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+        return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 && errno == EFAULT;
+}
+
 int seccomp_program_load(const struct seccomp_program *program, struct error *err) {
         const struct sock_fprog filter = {.len = (unsigned short) (program->size / sizeof(struct sock_filter)),
                                           .filter = program->code};
         unsigned int load_flags = program->flags;
         int r;
 
+        /* It is about the listener, and the kernel refuses it where there is none. */
+        if (!program->notify)
+                load_flags &= ~(unsigned int) SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
         if (program->notify) {
                 load_flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
                 /* Both want the return value, unless the one says what it has to with an errno. */
@@ -380,7 +393,12 @@ int seccomp_program_load(const struct seccomp_program *program, struct error *er
         r = (int) syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, load_flags, &filter);
         if (r >= 0)
                 return program->notify ? r : 0;
-        r = error_errno(err, errno, "linux.seccomp: the kernel refuses the filter");
+        r = -errno;
+        for (size_t i = 0; r == -EINVAL && i < ARRAY_SIZE(flags); i++)
+                if ((load_flags & flags[i].flag) && !kernel_has_flag(flags[i].flag))
+                        return error_set(err, ENOTSUP, "linux.seccomp.flags: this kernel does not have %s",
+                                         flags[i].name);
+        error_errno(err, -r, "linux.seccomp: the kernel refuses the filter");
         if (r == -EACCES)
                 (void) error_hint(err, "set process.noNewPrivileges, or give the runtime CAP_SYS_ADMIN");
         return r;
@@ -402,6 +420,30 @@ int seccomp_send_listener(const struct runtime_seccomp *seccomp, int listener_fd
                 return error_errno(err, errno, "linux.seccomp.listenerPath: %s", seccomp->listener_path);
         r = fd_send(fd, container_process_state, strlen(container_process_state), &listener_fd, 1, err);
         return r < 0 ? error_wrap(err, "linux.seccomp.listenerPath: %s", seccomp->listener_path) : 0;
+}
+
+#define PUT_NAMES(writer, key, table, condition)                                                                       \
+        do {                                                                                                           \
+                json_begin_array((writer), (key));                                                                     \
+                for (size_t i = 0; i < ARRAY_SIZE(table); i++)                                                         \
+                        if (condition)                                                                                 \
+                                json_put_string((writer), NULL, (table)[i].name);                                      \
+                json_end_array(writer);                                                                                \
+        } while (0)
+
+void seccomp_put_features(struct json_writer *writer) {
+        json_put_bool(writer, "enabled", true);
+        PUT_NAMES(writer, "actions", actions, true);
+        PUT_NAMES(writer, "operators", operators, true);
+        PUT_NAMES(writer, "archs", architectures, true);
+        PUT_NAMES(writer, "knownFlags", flags, true);
+        PUT_NAMES(writer, "supportedFlags", flags, kernel_has_flag(flags[i].flag));
+}
+
+const char *seccomp_library_version(struct arena *arena) {
+        const struct scmp_version *version = seccomp_version();
+
+        return arena_printf(arena, "%u.%u.%u", version->major, version->minor, version->micro);
 }
 
 void seccomp_program_free(struct seccomp_program *program) {

@@ -8,6 +8,8 @@
 #include <stddef.h>
 
 #include "../../lib/error.h"
+#include "../../lib/json.h"
+#include "../../lib/memory.h"
 #include "../../spec/runtime_config.h"
 
 /* A compiled filter: BPF code as seccomp(2) takes it. */
@@ -36,5 +38,11 @@ int seccomp_program_load(const struct seccomp_program *program, struct error *er
  * containerProcessState). */
 int seccomp_send_listener(const struct runtime_seccomp *seccomp, int listener_fd, const char *container_process_state,
                           struct error *err);
+
+/** Writes what `features` says of seccomp: the members of the object that the caller has begun and will end. */
+void seccomp_put_features(struct json_writer *writer);
+
+/** The version of libseccomp, as "2.5.4", owned by the arena. */
+const char *seccomp_library_version(struct arena *arena);
 
 void seccomp_program_free(struct seccomp_program *program);

@@ -60,8 +60,3 @@ assert_valid() {
         assert_success
         assert_valid state-schema.json "$BATS_TEST_TMPDIR/hook.json"
 }
-
-@test "features are valid" {
-        myrun features >"$BATS_TEST_TMPDIR/features.json"
-        assert_valid features-schema.json "$BATS_TEST_TMPDIR/features.json"
-}
