@@ -47,7 +47,7 @@ endif
 
 BIN := $(BUILD)/bin
 LIBEXEC := $(BUILD)/libexec
-PLUGINS := bandwidth bridge firewall host-device host-local loopback macvlan portmap ptp static tuning
+PLUGINS := bandwidth bridge dnsname firewall host-device host-local loopback macvlan portmap ptp static tuning
 IMAGES := $(BUILD)/share/mymgr/images
 
 sources = $(sort $(wildcard $(foreach room,$(1),$(room)/*.c $(room)/*/*.c)))
@@ -64,12 +64,12 @@ BASE := $(BUILD)/libspec.a $(BUILD)/libbase.a
 
 RUNTIME_ENTRY ?=
 RUNTIME_LIBS := -lseccomp -lcap -lyajl
-NETPLUG_LIBS := -lnl-route-3 -lnl-3 -lyajl
+NETPLUG_LIBS := -lnl-route-3 -lnl-3 -lresolv -lyajl
 MANAGER_LIBS := -larchive -lcrypto -lcap -lyajl
 ifneq ($(STATIC),)
 RUNTIME_LIBS := -lseccomp -lcap -l:libyajl_s.a
 # libnl-3 can resolve names, which needs glibc's shared parts; netplug never does, so ld's warning is moot.
-NETPLUG_LIBS := -Wl,--no-warnings -lnl-route-3 -lnl-3 -l:libyajl_s.a
+NETPLUG_LIBS := -Wl,--no-warnings -lnl-route-3 -lnl-3 -lresolv -l:libyajl_s.a
 # The shared libarchive loads libxml2, ICU and the C++ runtime for formats mymgr never reads: five times the start-up.
 # libcrypto's name resolution and engines, which ld warns of, are not used.
 MANAGER_LIBS := -Wl,--no-warnings -larchive -lcrypto -lcap -l:libyajl_s.a -lnettle -lacl -llzma -lzstd -llz4 -lbz2 -lz
@@ -138,7 +138,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libunit.a $(BASE)
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libunit.a $(BASE) \
-		-lcmocka -larchive -lcrypto -lyajl -lseccomp -lcap -lnl-route-3 -lnl-3
+		-lcmocka -larchive -lcrypto -lyajl -lseccomp -lcap -lnl-route-3 -lnl-3 -lresolv
 
 -include $(addsuffix .d,$(UNIT_TESTS))
 

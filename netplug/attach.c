@@ -42,6 +42,13 @@ void attach_link_name(enum attach_kind kind, const char *network, const char *co
                         (unsigned long long) (of_attachment & 0xfffffffff));
 }
 
+int attach_require_previous(struct plugin_call *call, struct error *err) {
+        if (call->has_previous)
+                return 0;
+        return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
+                           "prevResult: missing; %s must come after the plugin that makes the link", call->type);
+}
+
 int attach_requested_mac(struct plugin_call *call, const char *configured, char out[LINK_MAC_SIZE], struct error *err) {
         const char *argument = plugin_argument(call, "MAC"), *mac = argument ? argument : configured;
         const struct json *args = NULL;

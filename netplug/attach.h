@@ -36,6 +36,9 @@ void attach_link_name(enum attach_kind kind, const char *network, const char *co
  */
 int attach_requested_mac(struct plugin_call *call, const char *configured, char out[LINK_MAC_SIZE], struct error *err);
 
+/** Fails unless the call has the result of a plugin before this one in the chain. */
+int attach_require_previous(struct plugin_call *call, struct error *err);
+
 /**
  * The container's hardware address: `requested`, or else made from its first IP
  * address, so that neighbours who remember a former holder of the address are right.

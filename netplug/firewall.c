@@ -50,11 +50,10 @@ static int firewall_add(struct plugin_call *call, struct cni_result *result, str
         int r;
 
         r = parse_configuration(call, &conf, err);
+        if (r >= 0)
+                r = attach_require_previous(call, err);
         if (r < 0)
                 return r;
-        if (!call->has_previous)
-                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
-                                   "prevResult: missing; firewall must come after the plugin that makes the link");
         addresses = attach_addresses(call, result, &count);
         if (count == 0 || !forward_link(result))
                 return 0;

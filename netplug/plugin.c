@@ -6,9 +6,19 @@
 #include "../lib/cleanup.h"
 #include "../lib/str.h"
 
-const struct plugin *const plugins[] = {&plugin_bridge,   &plugin_ptp,        &plugin_macvlan, &plugin_host_device,
-                                        &plugin_loopback, &plugin_host_local, &plugin_static,  &plugin_portmap,
-                                        &plugin_firewall, &plugin_bandwidth,  &plugin_tuning,  NULL};
+const struct plugin *const plugins[] = {&plugin_bridge,
+                                        &plugin_ptp,
+                                        &plugin_macvlan,
+                                        &plugin_host_device,
+                                        &plugin_loopback,
+                                        &plugin_host_local,
+                                        &plugin_static,
+                                        &plugin_portmap,
+                                        &plugin_firewall,
+                                        &plugin_bandwidth,
+                                        &plugin_tuning,
+                                        &plugin_dnsname,
+                                        NULL};
 
 const struct plugin *plugin_find(const char *type) {
         for (size_t i = 0; plugins[i]; i++)

@@ -72,6 +72,7 @@ int plugin_refuse(struct plugin_call *call, const char *const *members, struct e
 
 extern const struct plugin plugin_bandwidth;
 extern const struct plugin plugin_bridge;
+extern const struct plugin plugin_dnsname;
 extern const struct plugin plugin_firewall;
 extern const struct plugin plugin_host_device;
 extern const struct plugin plugin_host_local;

@@ -98,11 +98,10 @@ static int portmap_add(struct plugin_call *call, struct cni_result *result, stru
         int r;
 
         r = portmap_conf_parse(call, &conf, err);
+        if (r >= 0)
+                r = attach_require_previous(call, err);
         if (r < 0)
                 return r;
-        if (!call->has_previous)
-                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
-                                   "prevResult: missing; portmap must come after the plugin that makes the link");
         if (conf.port_count == 0)
                 return 0;
         fill_publish(call, &conf, result, &publish);
