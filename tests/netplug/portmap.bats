@@ -152,7 +152,7 @@ teardown() {
         assert_success
         # One element a family, not a rule or an element each.
         assert_equal "$(in_host nft list map inet netplug ports4 | grep -c "$NETWORK")" 1
-        assert_equal "$(in_host nft list ruleset | grep -c dnat)" 8
+        assert_equal "$(in_host nft list chain inet netplug published | grep -c dnat)" 8
         check c1
         detach c1
         assert_nothing_left "$BEFORE"
