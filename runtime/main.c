@@ -4,9 +4,11 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
+#include "../lib/path.h"
 #include "cmd/cmd.h"
 #include "linux/self.h"
 
@@ -25,7 +27,8 @@ static const struct option_row global_options[] = {
          "let systemd make cgroups; cgroupsPath is then slice:prefix:name"},
         {"cgroup-manager", 0, NULL, OPTION_STRING, AT(cgroup_manager), "MANAGER",
          "cgroupfs, systemd (as --systemd-cgroup) or disabled (default: cgroupfs)"},
-        {"rootless", 0, NULL, OPTION_STRING, AT(rootless), "WHEN", "accepted for callers of runc: true, false or auto"},
+        {"rootless", 0, NULL, OPTION_STRING, AT(rootless), "WHEN",
+         "do without cgroups that may not be made: true, false or auto (default: auto)"},
         {"criu", 0, NULL, OPTION_STRING, AT(criu), "PROGRAM", "accepted for callers of runc"},
         {"version", 'v', NULL, OPTION_FLAG, AT(version), NULL, "show the version"},
         {0},
@@ -97,6 +100,13 @@ static int choose_cgroups(struct runtime *runtime, struct error *err) {
         return 0;
 }
 
+/* Where a user who may not write to /run keeps containers; the caller frees it, NULL: in the usual place. */
+static char *own_root(void) {
+        const char *directory = getenv("XDG_RUNTIME_DIR");
+
+        return geteuid() != 0 && !str_empty(directory) ? path_join(directory, PROGRAM) : NULL;
+}
+
 static int help(FILE *out) {
         command_list_help(out, PROGRAM " [OPTIONS] COMMAND", global_options, commands);
         return 0;
@@ -108,7 +118,8 @@ static int usage_error(const struct error *err) {
 }
 
 int main(int argc, char **argv) {
-        struct runtime runtime = {.root = DEFAULT_ROOT};
+        _cleanup_free_ char *root = own_root();
+        struct runtime runtime = {.root = root ? root : DEFAULT_ROOT};
         const struct command *command;
         struct error err = {0};
         int first;

@@ -38,6 +38,9 @@ int cmd_parse(const struct command *command, void *options, int *argc, char ***a
 /** Reports the error; returns 1, the exit status of a failed command. */
 int cmd_fail(const struct error *err);
 
+/** The value of --rootless: true, false, or, not set, what the caller's rights say. -EINVAL for another word. */
+int cmd_rootless(const struct runtime *runtime, struct opt_bool *out, struct error *err);
+
 /** A number option that must be at least 0 (--preserve-fds). */
 int cmd_check_count(const char *option, int64_t value, struct error *err);
 

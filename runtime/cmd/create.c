@@ -47,7 +47,8 @@ int cmd_create(const struct command *command, void *context, int argc, char **ar
         request.no_pivot = options.no_pivot;
         request.no_new_keyring = options.no_new_keyring;
         request.preserve_fds = (int) options.preserve_fds;
-        if (cmd_check_count("--preserve-fds", options.preserve_fds, &err) < 0 ||
+        if (cmd_rootless(runtime, &request.rootless, &err) < 0 ||
+            cmd_check_count("--preserve-fds", options.preserve_fds, &err) < 0 ||
             container_create(&request, &created, &err) < 0)
                 return cmd_fail(&err);
         fd_close_at(&created.pidfd);

@@ -89,7 +89,8 @@ int cmd_run(const struct command *command, void *context, int argc, char **argv)
 
         if (r >= 0)
                 return r;
-        if (cmd_check_count("--preserve-fds", options.preserve_fds, &err) < 0)
+        if (cmd_rootless(runtime, &request.rootless, &err) < 0 ||
+            cmd_check_count("--preserve-fds", options.preserve_fds, &err) < 0)
                 return cmd_fail(&err);
         request.id = argv[0];
         request.bundle = options.bundle;

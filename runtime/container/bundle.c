@@ -24,10 +24,6 @@ void bundle_close(struct bundle *bundle) {
         bundle->arena = NULL;
 }
 
-static int unsupported(const char *property, struct error *err) {
-        return error_set(err, ENOTSUP, "%s: not supported in this build", property);
-}
-
 int bundle_check_process(const struct runtime_process *process, struct error *err) {
         int r;
 
@@ -40,19 +36,9 @@ int bundle_check_process(const struct runtime_process *process, struct error *er
 }
 
 static int check_linux(const struct runtime_linux *config, struct error *err) {
-        const struct {
-                bool given;
-                const char *property;
-        } missing[] = {
-                {!str_empty(config->mount_label), "linux.mountLabel"},
-        };
-
         int r;
 
-        for (size_t i = 0; i < ARRAY_SIZE(missing); i++)
-                if (missing[i].given)
-                        return unsupported(missing[i].property, err);
-        if ((r = network_devices_check(config, err)) < 0)
+        if ((r = labels_check_mounts(config->mount_label, err)) < 0 || (r = network_devices_check(config, err)) < 0)
                 return r;
         return sysctl_check(config, err);
 }

@@ -191,17 +191,29 @@ static bool mounts_cgroups(const struct runtime_config *config) {
 
 static int make_cgroup(struct creation *creation, struct error *err) {
         const struct runtime_config *config = &creation->bundle.config;
+        const struct create_options *options = creation->options;
         struct cgroup_request request = {
-                .container_id = creation->options->id,
+                .container_id = options->id,
                 .cgroups_path = config->linux_.cgroups_path,
-                .systemd = creation->options->systemd_cgroup,
-                .rootless = geteuid() != 0,
+                .systemd = options->systemd_cgroup,
+                .rootless = options->rootless.set ? options->rootless.value : geteuid() != 0,
                 .resources = config->linux_.resources,
                 .annotations = &config->annotations,
                 .complete = mounts_cgroups(config),
         };
+        int r;
 
-        return creation->options->no_cgroup ? 0 : cgroup_create(&request, &creation->launch.cgroup, err);
+        if (options->no_cgroup)
+                return 0;
+        r = cgroup_create(&request, &creation->launch.cgroup, err);
+
+        /* Root of a user namespace only looks like root. */
+        if ((r == -EACCES || r == -EPERM || r == -EROFS) && !request.rootless && !options->rootless.set &&
+            idmap_is_inside(creation->launch.proc_fd)) {
+                request.rootless = true;
+                r = cgroup_create(&request, &creation->launch.cgroup, err);
+        }
+        return r;
 }
 
 static int resolve_capabilities(const struct runtime_config *config, struct capability_sets *out, struct error *err) {
@@ -221,7 +233,7 @@ static int prepare(struct creation *creation, struct error *err) {
         launch->state = &creation->state;
         launch->signal_mask = &creation->signal_mask;
         launch->new_keyring = !creation->options->no_new_keyring;
-        launch->deny_setgroups = config->linux_.namespaces[NAMESPACE_USER].present && geteuid() != 0;
+        launch->deny_setgroups = config->linux_.namespaces[NAMESPACE_USER].present;
         if ((launch->proc_fd = procfs_open(err)) < 0)
                 return launch->proc_fd;
         if ((r = namespaces_prepare(&config->linux_, &launch->namespaces, err)) < 0 ||

@@ -21,6 +21,8 @@ struct create_options {
         const char *console_socket; /* NULL: none */
         const char *pid_file;       /* NULL: none */
         int preserve_fds;
+        struct opt_bool
+                rootless; /* cgroups that may not be made are done without; not set: where that is to be expected */
         bool systemd_cgroup;
         bool no_cgroup; /* the container stays in the cgroup of its caller, without limits */
         bool no_pivot;

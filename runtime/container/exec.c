@@ -44,9 +44,8 @@ struct execution {
         int console_socket;
         pid_t pid;
         int terminal;
-        int listen_fds;    /* of socket activation */
-        int preserve_fds;  /* with them */
-        bool unprivileged; /* the caller is not root of the host */
+        int listen_fds;   /* of socket activation */
+        int preserve_fds; /* with them */
         sigset_t signal_mask;
 };
 
@@ -222,8 +221,7 @@ static int become_program(struct execution *execution, struct error *err) {
                 .seccomp = execution->options->config->linux_.seccomp ? &execution->seccomp : NULL,
                 .preserve_fds = execution->preserve_fds,
                 .listen_fds = execution->listen_fds,
-                .deny_setgroups = execution->options->config->linux_.namespaces[NAMESPACE_USER].present &&
-                                  execution->unprivileged,
+                .deny_setgroups = execution->options->config->linux_.namespaces[NAMESPACE_USER].present,
         };
         int listener = -1;
         int r;
@@ -418,7 +416,6 @@ int container_exec(const struct container *container, const struct exec_options 
         struct execution execution = {.container = container, .options = options, .root_fd = -1, .proc_fd = -1};
         int r;
 
-        execution.unprivileged = geteuid() != 0;
         execution.parent_socket = execution.child_socket = execution.console_socket = execution.terminal = -1;
         if (options->signal_mask)
                 execution.signal_mask = *options->signal_mask;

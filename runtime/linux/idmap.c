@@ -11,47 +11,110 @@
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/file.h"
+#include "../../lib/process.h"
 #include "../../lib/str.h"
 #include "namespaces.h"
 #include "procfs.h"
 
-static char *map_text(const struct runtime_id_mappings *mappings) {
-        struct str_buf text = {0};
+/* What differs between the maps of users and of groups. */
+struct kind {
+        const char *file;
+        const char *property;
+        const char *helper; /* the program that may write the map for a user */
+        const char *ranges; /* the file it goes by */
+};
+
+static const struct kind users = {"uid_map", "uidMappings", "newuidmap", "/etc/subuid"};
+static const struct kind groups = {"gid_map", "gidMappings", "newgidmap", "/etc/subgid"};
+
+static int write_directly(int proc_fd, pid_t pid, const struct kind *kind, const struct runtime_id_mappings *mappings,
+                          struct error *err) {
+        _cleanup_str_buf_ struct str_buf text = {0};
+        int r;
 
         for (size_t i = 0; i < mappings->count; i++)
                 str_buf_printf(&text, "%u %u %u\n", mappings->items[i].container_id, mappings->items[i].host_id,
                                mappings->items[i].size);
-        return str_buf_take(&text);
+        r = procfs_write_process(proc_fd, pid, kind->file, text.data, err);
+        return r == -EPERM ? error_set(err, EPERM, "the ids may not be mapped by this user") : r;
 }
 
-static int write_map(int proc_fd, pid_t pid, const char *file, const struct runtime_id_mappings *mappings,
-                     const char *field, struct error *err) {
-        _cleanup_free_ char *text = map_text(mappings);
+/* newuidmap(1): setuid programs that let a user map the ids that the administrator gave to them. */
+static int write_by_helper(pid_t pid, const struct kind *kind, const struct runtime_id_mappings *mappings,
+                           struct error *err) {
+        _cleanup_str_list_ struct str_list argv = {0};
+        _cleanup_process_result_ struct process_result result = {0};
+        struct process_options options = {.capture_output = true, .capture_errors = true};
+        int r;
+
+        str_list_add(&argv, kind->helper);
+        str_list_printf(&argv, "%d", pid);
+        for (size_t i = 0; i < mappings->count; i++) {
+                str_list_printf(&argv, "%u", mappings->items[i].container_id);
+                str_list_printf(&argv, "%u", mappings->items[i].host_id);
+                str_list_printf(&argv, "%u", mappings->items[i].size);
+        }
+        options.argv = (const char *const *) argv.items;
+        r = process_run(&options, &result, err);
+        if (r == -ENOENT) {
+                error_set(err, ENOENT, "more than the user's own id needs the program %s", kind->helper);
+                return error_hint(err, "install the package uidmap");
+        }
+        if (r < 0 || result.status == 0)
+                return r;
+        error_set(err, EPERM, "%.*s", (int) strcspn(result.errors, "\n"), result.errors);
+        return error_hint(err, "%s lists the ids a user may map", kind->ranges);
+}
+
+/* True for what the kernel lets a user map without any help. */
+static bool is_own_id(const struct runtime_id_mappings *mappings, uint32_t id) {
+        return mappings->count == 1 && mappings->items[0].size == 1 && mappings->items[0].host_id == id;
+}
+
+/* @section: what goes before the property's name in messages: "linux." */
+static int write_map(int proc_fd, pid_t pid, const struct kind *kind, const struct runtime_id_mappings *mappings,
+                     const char *section, struct error *err) {
+        uint32_t own = kind == &users ? geteuid() : getegid();
         int r;
 
         if (mappings->count == 0)
-                return error_set(err, EINVAL, "%s: required in a new user namespace", field);
-        r = procfs_write_process(proc_fd, pid, file, text, err);
-        if (r == -EPERM)
-                return error_set(err, EPERM, "%s: the ids may not be mapped by this user", field);
-        return r < 0 ? error_wrap(err, "%s", field) : 0;
+                return error_set(err, EINVAL, "%s%s: required in a new user namespace", section, kind->property);
+        if (geteuid() == 0 || is_own_id(mappings, own))
+                r = write_directly(proc_fd, pid, kind, mappings, err);
+        else
+                r = write_by_helper(pid, kind, mappings, err);
+        return r < 0 ? error_wrap(err, "%s%s", section, kind->property) : 0;
 }
 
-static int write_maps(int proc_fd, pid_t pid, const struct idmap *map, struct error *err) {
-        int r;
+static int write_maps(int proc_fd, pid_t pid, const struct idmap *map, const char *section, struct error *err) {
+        int r = write_map(proc_fd, pid, &users, &map->uids, section, err);
 
-        /* Who may not change groups outside may not drop them inside: the kernel wants that settled first. */
-        if (geteuid() != 0 && (r = procfs_write_process(proc_fd, pid, "setgroups", "deny", err)) < 0)
+        if (r < 0)
                 return r;
-        r = write_map(proc_fd, pid, "uid_map", &map->uids, "uidMappings", err);
-        return r < 0 ? r : write_map(proc_fd, pid, "gid_map", &map->gids, "gidMappings", err);
+        /* Who may not change groups outside may not drop them inside: the kernel wants that settled first. */
+        if (geteuid() != 0 && is_own_id(&map->gids, getegid()) &&
+            (r = procfs_write_process(proc_fd, pid, "setgroups", "deny", err)) < 0)
+                return r;
+        return write_map(proc_fd, pid, &groups, &map->gids, section, err);
+}
+
+bool idmap_is_inside(int proc_fd) {
+        _cleanup_free_ char *text = NULL;
+        unsigned int inside = 0;
+        unsigned int outside = 0;
+        unsigned int size = 0;
+
+        if (file_read(proc_fd, "self/uid_map", 4096, &text, NULL, NULL) < 0)
+                return false;
+        /* The host's own map is of all ids. */
+        return sscanf(text, "%u %u %u", &inside, &outside, &size) != 3 || size != UINT32_MAX;
 }
 
 int idmap_write(int proc_fd, pid_t pid, const struct runtime_linux *config, struct error *err) {
         struct idmap map = idmap_of(config);
-        int r = write_maps(proc_fd, pid, &map, err);
 
-        return r < 0 ? error_wrap(err, "linux") : 0;
+        return write_maps(proc_fd, pid, &map, "linux.", err);
 }
 
 static bool mappings_equal(const struct runtime_id_mappings *a, const struct runtime_id_mappings *b) {
@@ -93,7 +156,7 @@ int idmap_namespace(int proc_fd, const struct idmap *map, struct error *err) {
                 fd_close_at(&hold);
                 return error_errno(err, -pid, "a user namespace for the id map cannot be made");
         }
-        r = write_maps(proc_fd, pid, map, err);
+        r = write_maps(proc_fd, pid, map, "", err);
         if (r >= 0) {
                 (void) snprintf(path, sizeof(path), "%d/ns/user", pid);
                 fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);

@@ -24,10 +24,14 @@ static inline struct idmap idmap_of(const struct runtime_linux *config) {
 bool idmap_equal(const struct idmap *a, const struct idmap *b);
 
 /**
- * Writes uid_map and gid_map of a process that is alone in a new user namespace.
+ * Writes uid_map and gid_map of a process that is alone in a new user namespace. Who is not root
+ * may map the own id alone; all else goes through newuidmap(1) and newgidmap(1).
  * @proc_fd: from procfs_open()
  */
 int idmap_write(int proc_fd, pid_t pid, const struct runtime_linux *config, struct error *err);
+
+/** True if this process is in a user namespace that is not the host's. */
+bool idmap_is_inside(int proc_fd);
 
 /** Makes a user namespace with this map and no process in it. Returns an fd the caller closes, or a negative errno. */
 int idmap_namespace(int proc_fd, const struct idmap *map, struct error *err);

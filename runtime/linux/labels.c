@@ -37,6 +37,12 @@ int labels_check(const struct runtime_process *process, struct error *err) {
         return 0;
 }
 
+int labels_check_mounts(const char *label, struct error *err) {
+        if (!str_empty(label) && !has_selinux())
+                return error_set(err, ENOTSUP, "linux.mountLabel: SELinux is not enabled on this host");
+        return 0;
+}
+
 /* Since Linux 5.8 AppArmor has files of its own, beside those that several modules would share. */
 static int apply_apparmor(const char *profile, int proc_fd, struct error *err) {
         _cleanup_free_ char *text = str_format("exec %s", profile);

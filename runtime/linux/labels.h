@@ -1,7 +1,7 @@
 /*
  * labels.h: what security modules are told about the program: AppArmor's
  * profile and SELinux's label (config.md, process.apparmorProfile and
- * process.selinuxLabel).
+ * process.selinuxLabel), and about its files (linux.mountLabel).
  *
  * A kernel without the module cannot confine the program as asked, and that is
  * an error. "unconfined" asks AppArmor for nothing, so it passes everywhere.
@@ -10,6 +10,9 @@
 
 #include "../../lib/error.h"
 #include "../../spec/runtime_config.h"
+
+/** An error for linux.mountLabel unless this host has SELinux. @label: NULL: none */
+int labels_check_mounts(const char *label, struct error *err);
 
 /** An error that names the property unless this host has the module that it needs. */
 int labels_check(const struct runtime_process *process, struct error *err);

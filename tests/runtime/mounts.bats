@@ -283,3 +283,64 @@ pts/ptmx"
         run myrun run "$ID"
         assert_clear_error linux.rootfsPropagation
 }
+
+@test "a label for mounts needs SELinux" {
+        [ ! -d /sys/fs/selinux ] || skip "this kernel has SELinux"
+        edit_config '.linux.mountLabel = "system_u:object_r:container_file_t:s0"'
+        run myrun run "$ID"
+        assert_clear_error "linux.mountLabel: SELinux is not enabled on this host"
+}
+
+@test "every option of the specification's table is taken" {
+        for option in async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand noatime nodev \
+                nodiratime noexec noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private \
+                ratime rbind rdev rdiratime relatime remount rexec rnoatime rnodiratime rnodev rnoexec rnorelatime \
+                rnostrictatime rnosuid rnosymfollow ro rprivate rrelatime rro rrw rshared rslave rstrictatime rsuid \
+                rsymfollow runbindable rw shared silent slave strictatime suid symfollow sync tmpcopyup unbindable \
+                idmap ridmap; do
+                myrun features | jq -e --arg o "$option" '.mountOptions | index($o)' >/dev/null || assert_fail "$option"
+        done
+        add_mount /scratch tmpfs tmpfs async dirsync lazytime nomand noiversion silent loud defaults sync rnosuid rnoatime
+        set_args grep /scratch /proc/self/mountinfo
+        run myrun run "$ID"
+        assert_success
+        assert_output_matches 'nosuid,noatime.* - tmpfs tmpfs rw,sync,dirsync,lazytime'
+        edit_config '.mounts[-1].options = ["iversion", "ro"]'
+        run myrun run "$ID"
+        assert_success
+        assert_output_matches ' ro,.*tmpfs ro'
+}
+
+@test "the recursive options set and clear what is mounted below" {
+        mkdir "$VOLUME/below"
+        mount -t tmpfs -o ro,nosuid,nodev,noexec,noatime,nosymfollow tmpfs "$VOLUME/below"
+        set_args sh -c "awk '\$5 == \"/data/below\" { print \$6 }' /proc/self/mountinfo"
+        add_mount /data bind "$VOLUME" rbind rrw rsuid rdev rexec rrelatime rsymfollow rnodiratime
+        run myrun run "$ID"
+        assert_output rw,nodiratime,relatime
+        edit_config '.mounts[-1].options = ["rbind", "rstrictatime", "rdiratime"]'
+        run myrun run "$ID"
+        umount "$VOLUME/below"
+        assert_output ro,nosuid,nodev,noexec,nosymfollow
+}
+
+@test "remount changes a file system, with bind this mount of it alone" {
+        add_mount /scratch tmpfs tmpfs size=1m
+        add_mount /scratch tmpfs tmpfs remount size=2m
+        add_mount /scratch none none bind remount ro nosuid
+        set_args grep ' /scratch ' /proc/self/mountinfo
+        run myrun run "$ID"
+        assert_success
+        assert_output_matches ' ro,nosuid.* - tmpfs tmpfs rw,size=2048k'
+}
+
+@test "a tmpfs keeps the mode of the directory it covers" {
+        mkdir -m 1750 rootfs/covered
+        add_mount /covered tmpfs tmpfs
+        set_args stat -c %a /covered
+        run myrun run "$ID"
+        assert_output 1750
+        edit_config '.mounts[-1].options = ["mode=711"]'
+        run myrun run "$ID"
+        assert_output 711
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/env bats
+# Containers of a user without privileges: with one id, with ranges of ids through newuidmap, without cgroups.
+
+load ../helpers/common
+load ../helpers/bundle
+load ../helpers/runtime
+
+# A user that no machine has; known in this suite's room alone.
+OWNER=47110
+RANGE=2147000000
+
+setup() {
+        local file
+
+        require_program setpriv
+        runtime_setup
+        chown -hR "$OWNER:$OWNER" "$BATS_TEST_TMPDIR"
+        chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR" 2>/dev/null || true
+        as_user true || skip "a user cannot reach $MYRUN"
+        for file in passwd subuid subgid; do
+                cp "/etc/$file" "$BATS_TEST_TMPDIR/$file"
+                chmod 644 "$BATS_TEST_TMPDIR/$file"
+        done
+        echo "somebody:x:$OWNER:$OWNER::/:/bin/sh" >>"$BATS_TEST_TMPDIR/passwd"
+        echo "somebody:$RANGE:65536" | tee -a "$BATS_TEST_TMPDIR/subuid" >>"$BATS_TEST_TMPDIR/subgid"
+        for file in passwd subuid subgid; do
+                mount --bind "$BATS_TEST_TMPDIR/$file" "/etc/$file"
+        done
+        rm config.json
+        myrun spec --rootless
+        edit_config '.process.terminal = false'
+}
+
+teardown() {
+        local file
+
+        for id in $(myrun list -q 2>/dev/null); do
+                myrun delete --force "$id"
+        done
+        for file in passwd subuid subgid; do
+                ! mountpoint -q "/etc/$file" || umount "/etc/$file"
+        done
+        cd /
+        leaks_check
+}
+
+as_user() {
+        setpriv --reuid "$OWNER" --regid "$OWNER" --clear-groups "$@"
+}
+
+myrun() {
+        as_user "$MYRUN" --root "$ROOT" "$@" </dev/null
+}
+
+# Root of the container is the user, everybody else is of the user's range.
+map_ranges() {
+        edit_config '.linux.uidMappings = [{containerID: 0, hostID: $id, size: 1}, {containerID: 1, hostID: $range, size: 65536}] |
+                .linux.gidMappings = .linux.uidMappings' --argjson id "$OWNER" --argjson range "$RANGE"
+}
+
+@test "a user runs, enters, lists, signals and deletes containers with the own id alone" {
+        set_args sh -c 'id -u; cat /proc/self/uid_map /proc/self/setgroups'
+        run myrun run "$ID"
+        assert_success
+        assert_output_matches "^0
+ +0 +$OWNER +1
+deny$"
+        set_args sleep 100
+        start_detached "$ID"
+        has_status "$ID" running
+        run myrun exec "$ID" sh -c 'id -u; readlink /proc/self/ns/user'
+        assert_output "0
+$(readlink "/proc/$(init_pid "$ID")/ns/user")"
+        myrun list -q | grep -qx "$ID"
+        myrun kill "$ID" KILL
+        wait_until has_status "$ID" stopped
+        myrun delete "$ID"
+        run myrun state "$ID"
+        assert_failure
+}
+
+@test "ranges of ids are mapped through newuidmap and newgidmap" {
+        require_program newuidmap newgidmap
+        map_ranges
+        edit_config '.root.readonly = false | .process.user = {uid: 5, gid: 6, additionalGids: [7]}'
+        set_args sh -c 'id -u; id -G; cat /proc/self/uid_map; touch /tmp/mine'
+        run myrun run "$ID"
+        assert_success
+        assert_output_matches "^5
+6 7
+ +0 +$OWNER +1
+ +1 +$RANGE +65536$"
+        assert_equal "$(stat -c %u:%g rootfs/tmp/mine)" "$((RANGE + 4)):$((RANGE + 5))"
+        set_args sleep 100
+        start_detached "$ID"
+        run myrun exec --user 8:9 --additional-gids 10 "$ID" sh -c 'id -u; id -G'
+        assert_success
+        assert_output $'8\n9 7 10'
+}
+
+@test "ids that the user was not given are refused by name" {
+        require_program newuidmap
+        map_ranges
+        edit_config '.linux.uidMappings[1].hostID = 1'
+        run myrun run "$ID"
+        assert_clear_error linux.uidMappings "not allowed" /etc/subuid
+        map_ranges
+        edit_config '.linux.gidMappings[1].hostID = 1'
+        run myrun run "$ID"
+        assert_clear_error linux.gidMappings "not allowed" /etc/subgid
+}
+
+@test "without newuidmap a range of ids says what is missing" {
+        map_ranges
+        PATH=$BATS_TEST_TMPDIR run "$(command -v setpriv)" --reuid "$OWNER" --regid "$OWNER" --clear-groups \
+                "$MYRUN" --root "$ROOT" run "$ID" </dev/null
+        assert_clear_error linux.uidMappings newuidmap "package uidmap"
+}
+
+@test "a user's containers need no cgroup, and have limits refused by name only if they ask" {
+        set_args true
+        run myrun run "$ID"
+        assert_success
+        run myrun --rootless=true run "$ID"
+        assert_success
+        run myrun --rootless=nonsense run "$ID"
+        assert_clear_error --rootless nonsense
+        run myrun --rootless=false run "$ID"
+        assert_clear_error cgroup
+}
+
+@test "root of a user namespace needs no cgroup of the host either" {
+        require_program unshare
+        edit_config '.linux.uidMappings = [{containerID: 0, hostID: 0, size: 1}] | .linux.gidMappings = .linux.uidMappings'
+        set_args id -u
+        run as_user unshare --user --map-root-user "$MYRUN" --root "$ROOT" run "$ID"
+        assert_success
+        assert_output 0
+}
+
+@test "a user's containers are kept below XDG_RUNTIME_DIR" {
+        set_args sleep 100
+        mkdir run
+        chown "$OWNER" run
+        XDG_RUNTIME_DIR=$PWD/run as_user "$MYRUN" run -d "$ID" </dev/null >/dev/null 2>&1
+        assert_exists "run/myrun/$ID/state.json"
+        ROOT=$PWD/run/myrun myrun delete --force "$ID"
+        refute_exists "run/myrun/$ID"
+}
+
+@test "a user's container has volumes, devices and a terminal's devpts" {
+        mkdir volume
+        echo data >volume/file
+        chown -R "$OWNER" volume
+        edit_config '.mounts += [{destination: "/data", type: "bind", source: "volume", options: ["rbind", "ro", "nosuid"]}]'
+        set_args sh -c 'cat /data/file; echo gone >/dev/null && ls /dev/pts/ptmx; touch /data/new'
+        run myrun run "$ID"
+        assert_failure
+        assert_output_contains data /dev/pts/ptmx "Read-only file system"
+}
