@@ -160,9 +160,9 @@ static int bandwidth_add(struct plugin_call *call, struct cni_result *result, st
         r = parse_configuration(call, &conf, err);
         if (r < 0 || asks_for_nothing(&conf))
                 return r;
-        if (!call->has_previous)
-                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
-                                   "prevResult: missing; bandwidth must come after the plugin that makes the link");
+        r = attach_require_previous(call, err);
+        if (r < 0)
+                return r;
         r = link_open(-1, &host, err);
         if (r >= 0)
                 r = find_host_end(call, &host, &end, err);

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "../lib/error.h"
+#include "../lib/str.h"
 #include "../spec/cni.h"
 
 /* Whose rules: one attachment, or for GC all of a network's attachments but the valid ones. */
@@ -85,9 +86,20 @@ int nft_masquerade_add(const struct nft_owner *owner, const struct cni_address *
  */
 int nft_publish_add(const struct nft_owner *owner, const struct nft_publish *publish, struct error *err);
 
+/* What is forwarded for an attachment. */
+struct nft_forward {
+        const char *link; /* the bridge, or the host's end of the pair */
+        const struct cni_address *addresses;
+        size_t count;
+        enum nft_isolation isolation;
+        const char *admin_chain; /* a chain of iptables whose rules are the host's owner's, and come before ours */
+};
+
 /** Lets the host's own forward chains pass what the link and the addresses behind it send and are answered. */
-int nft_forward_add(const struct nft_owner *owner, const char *link, const struct cni_address *addresses, size_t count,
-                    enum nft_isolation isolation, struct error *err);
+int nft_forward_add(const struct nft_owner *owner, const struct nft_forward *forward, struct error *err);
+
+/** The links something is forwarded for. */
+int nft_forward_links(struct str_list *out, struct error *err);
 
 /**
  * Takes out everything the owner has in the given parts. Nothing there is success.
@@ -104,8 +116,7 @@ int nft_release(const struct nft_owner *owner, unsigned int parts, struct str_li
 int nft_masquerade_check(const struct nft_owner *owner, const struct cni_address *addresses, size_t count,
                          struct error *err);
 int nft_publish_check(const struct nft_owner *owner, const struct nft_publish *publish, struct error *err);
-int nft_forward_check(const struct nft_owner *owner, const char *link, const struct cni_address *addresses,
-                      size_t count, struct error *err);
+int nft_forward_check(const struct nft_owner *owner, const struct nft_forward *forward, struct error *err);
 
 /** STATUS: 0 if the kernel speaks nf_tables and we may. */
 int nft_available(struct error *err);

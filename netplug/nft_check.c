@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../lib/cleanup.h"
+#include "iptables_legacy.h"
 #include "nft.h"
 #include "nft_table.h"
 
@@ -104,33 +105,35 @@ int nft_publish_check(const struct nft_owner *owner, const struct nft_publish *p
 }
 
 static int check_forward(struct nft_session *session, void *context, struct error *err) {
-        const struct nft_addresses *addresses = context;
+        const struct nft_forwarding *forwarding = context;
+        const struct nft_forward *forward = forwarding->forward;
         int r;
 
-        for (size_t i = 0; i < addresses->count; i++) {
+        for (size_t i = 0; i < forward->count; i++) {
                 struct nft_element element = {0};
 
-                nft_value_add_link(&element.key, addresses->link);
-                nft_value_add_address(&element.key, &addresses->items[i]);
-                r = expect_element(session, addresses->owner, nft_set_of_family(NFT_SET_FORWARD, &addresses->items[i]),
-                                   &element, err);
+                nft_value_add_link(&element.key, forward->link);
+                nft_value_add_address(&element.key, &forward->addresses[i]);
+                r = expect_element(session, forwarding->owner,
+                                   nft_set_of_family(NFT_SET_FORWARD, &forward->addresses[i]), &element, err);
                 if (r == -ENOENT)
-                        return missing(err, "forwarding", &addresses->items[i]);
+                        return missing(err, "forwarding", &forward->addresses[i]);
                 if (r < 0)
                         return r;
         }
-        r = nft_host_lacks(session, addresses->link);
+        r = nft_host_lacks(session, forward->link);
+        if (r == 0)
+                r = iptables_legacy_lacks(forward->link, err);
         if (r > 0) {
                 (void) error_set(err, ENOENT, "the host drops forwarded packets, and the accept for %s is gone",
-                                 addresses->link);
+                                 forward->link);
                 return error_hint(err, "the host's firewall was loaded anew; attach the container anew");
         }
         return r < 0 ? nft_kernel_error(r, err) : 0;
 }
 
-int nft_forward_check(const struct nft_owner *owner, const char *link, const struct cni_address *addresses,
-                      size_t count, struct error *err) {
-        struct nft_addresses context = {.owner = owner, .items = addresses, .count = count, .link = link};
+int nft_forward_check(const struct nft_owner *owner, const struct nft_forward *forward, struct error *err) {
+        struct nft_forwarding context = {.owner = owner, .forward = forward};
 
         return nft_inspect(check_forward, &context, err);
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "../lib/cleanup.h"
+#include "../lib/str.h"
 #include "nft_table.h"
 
 #define RULE_ROOM 2048
@@ -28,6 +29,8 @@ struct host_chain {
         char name[64];
         bool drops;          /* by policy or by its last rule */
         bool accepts;        /* has our accepts for the link */
+        bool jumps;          /* to the admin chain */
+        bool has_admin;      /* its table has that chain */
         uint64_t after;      /* handle of the rule our accepts go behind; 0: first of all */
         uint64_t handles[8]; /* of our rules for the link */
         size_t handle_count;
@@ -36,6 +39,8 @@ struct host_chain {
 struct host_chains {
         struct nft_session *session;
         const char *link;
+        const char *admin_chain;
+        bool has_admin[2]; /* table filter of iptables and of ip6tables */
         char comment[NFT_COMMENT_SIZE];
         struct host_chain items[CHAINS_MAX];
         size_t count;
@@ -51,8 +56,13 @@ static int read_chain(struct nlmsghdr *header, void *context) {
 
         if (family != NFPROTO_IPV4 && family != NFPROTO_IPV6 && family != NFPROTO_INET)
                 return 0;
-        if (nlmsg_parse(header, sizeof(*generic), fields, NFTA_CHAIN_MAX, NULL) < 0 || !fields[NFTA_CHAIN_HOOK] ||
-            !fields[NFTA_CHAIN_TABLE] || !fields[NFTA_CHAIN_NAME] || !fields[NFTA_CHAIN_TYPE] ||
+        if (nlmsg_parse(header, sizeof(*generic), fields, NFTA_CHAIN_MAX, NULL) < 0 || !fields[NFTA_CHAIN_TABLE] ||
+            !fields[NFTA_CHAIN_NAME])
+                return 0;
+        if (family != NFPROTO_INET && strcmp(nla_get_string(fields[NFTA_CHAIN_TABLE]), "filter") == 0 &&
+            str_equal(nla_get_string(fields[NFTA_CHAIN_NAME]), chains->admin_chain))
+                chains->has_admin[family == NFPROTO_IPV6] = true;
+        if (!fields[NFTA_CHAIN_HOOK] || !fields[NFTA_CHAIN_TYPE] ||
             nla_parse_nested(hook, NFTA_HOOK_MAX, fields[NFTA_CHAIN_HOOK], NULL) < 0 || !hook[NFTA_HOOK_HOOKNUM])
                 return 0;
         if (ntohl(nla_get_u32(hook[NFTA_HOOK_HOOKNUM])) != NF_INET_FORWARD ||
@@ -133,27 +143,39 @@ static int read_rule(struct nlmsghdr *header, void *context) {
         handle = be64toh(nla_get_u64(fields[NFTA_RULE_HANDLE]));
         if (fields[NFTA_RULE_EXPRESSIONS])
                 read_rule_end(fields[NFTA_RULE_EXPRESSIONS], &end);
-        /* DOCKER-USER is where the owner of the host decides: that stays before our accepts. */
-        if (strcmp(end.jump, "DOCKER-USER") == 0)
-                chain->after = handle;
         if (end.drops && end.unconditional)
                 chain->drops = true;
         if (fields[NFTA_RULE_USERDATA])
                 comment =
                         nft_comment(nla_data(fields[NFTA_RULE_USERDATA]), (size_t) nla_len(fields[NFTA_RULE_USERDATA]));
+        /* DOCKER-USER and the admin chain are where the owner of the host decides: they stay before our accepts. */
+        if (strcmp(end.jump, "DOCKER-USER") == 0 || (end.jump[0] && str_equal(end.jump, chains->admin_chain)))
+                chain->after = handle;
+        /* The jump that we made for another link goes with that link. */
+        if (end.jump[0] && str_equal(end.jump, chains->admin_chain))
+                chain->jumps |=
+                        !comment || !str_starts_with(comment, "netplug ") || str_equal(comment, chains->comment);
         if (comment && strcmp(comment, chains->comment) == 0 && chain->handle_count < ARRAY_SIZE(chain->handles)) {
                 chain->handles[chain->handle_count++] = handle;
-                chain->accepts = true;
+                chain->accepts |= !end.jump[0];
         }
         return 0;
 }
 
+/* Tables of iptables-nft must stay readable for iptables, which knows no `ct` expression. */
+static bool is_iptables(const struct host_chain *chain) {
+        return chain->family != NFPROTO_INET && strcmp(chain->table, "filter") == 0 &&
+               strcmp(chain->name, "FORWARD") == 0;
+}
+
 /* Reads the host's forward chains and what they hold for the link. */
-static int read_chains(struct nft_session *session, const char *link, struct host_chains *chains) {
+static int read_chains(struct nft_session *session, const char *link, const char *admin_chain,
+                       struct host_chains *chains) {
         int r;
 
         chains->session = session;
         chains->link = link;
+        chains->admin_chain = admin_chain;
         (void) snprintf(chains->comment, sizeof(chains->comment), "netplug %s", link);
         r = netlink_query(&session->netlink, nft_message(NFT_MSG_GETCHAIN, NLM_F_DUMP, AF_UNSPEC, 0), read_chain,
                           chains);
@@ -163,16 +185,11 @@ static int read_chains(struct nft_session *session, const char *link, struct hos
 
                 (void) nla_put_string(message, NFTA_RULE_TABLE, chain->table);
                 (void) nla_put_string(message, NFTA_RULE_CHAIN, chain->name);
+                chain->has_admin = is_iptables(chain) && chains->has_admin[chain->family == NFPROTO_IPV6];
                 chains->reading = chain;
                 r = netlink_query(&session->netlink, message, read_rule, chains);
         }
         return r;
-}
-
-/* Tables of iptables-nft must stay readable for iptables, which knows no `ct` expression. */
-static bool is_iptables(const struct host_chain *chain) {
-        return chain->family != NFPROTO_INET && strcmp(chain->table, "filter") == 0 &&
-               strcmp(chain->name, "FORWARD") == 0;
 }
 
 /* The match of iptables for answers to the containers' own connections and connections to published ports. */
@@ -194,55 +211,70 @@ enum accept { ACCEPT_FROM_LINK, ACCEPT_ANSWERS, ACCEPT_PUBLISHED, ACCEPT_COUNT }
 #define CT_STATE_ESTABLISHED (1U << 1)
 #define CT_STATE_RELATED (1U << 2)
 
-static void stage_accept(struct host_chains *chains, const struct host_chain *chain, enum accept accept) {
-        struct nl_msg *message = nft_message(NFT_MSG_NEWRULE, NLM_F_CREATE | (chain->after ? NLM_F_APPEND : 0),
-                                             chain->family, RULE_ROOM);
-        const uint32_t answers = CT_STATE_ESTABLISHED | CT_STATE_RELATED, published = IPS_DST_NAT, none = 0;
-        struct nlattr *expressions;
+/* A rule of ours in a chain of the host, its expressions open. */
+static struct nft_rule host_rule_begin(const struct host_chains *chains, const struct host_chain *chain) {
+        struct nft_rule rule = {.message =
+                                        nft_message(NFT_MSG_NEWRULE, NLM_F_CREATE | (chain->after ? NLM_F_APPEND : 0),
+                                                    chain->family, RULE_ROOM)};
 
-        (void) nla_put_string(message, NFTA_RULE_TABLE, chain->table);
-        (void) nla_put_string(message, NFTA_RULE_CHAIN, chain->name);
+        (void) nla_put_string(rule.message, NFTA_RULE_TABLE, chain->table);
+        (void) nla_put_string(rule.message, NFTA_RULE_CHAIN, chain->name);
         if (chain->after)
-                nft_put_u64(message, NFTA_RULE_POSITION, chain->after);
-        nft_put_comment(message, NFTA_RULE_USERDATA, chains->comment);
-        expressions = nla_nest_start(message, NFTA_RULE_EXPRESSIONS);
-        nft_meta(message, accept == ACCEPT_FROM_LINK ? NFT_META_IIFNAME : NFT_META_OIFNAME, NFT_REG_1);
-        nft_compare(message, NFT_CMP_EQ, NFT_REG_1, chains->link, strlen(chains->link) + 1);
-        if (accept != ACCEPT_FROM_LINK && is_iptables(chain)) {
-                put_iptables_match(message);
-        } else if (accept != ACCEPT_FROM_LINK) {
-                nft_conntrack(message, accept == ACCEPT_ANSWERS ? NFT_CT_STATE : NFT_CT_STATUS, NFT_REG_1);
-                nft_mask(message, NFT_REG_1, accept == ACCEPT_ANSWERS ? &answers : &published, 4);
-                nft_compare(message, NFT_CMP_NEQ, NFT_REG_1, &none, 4);
-        }
-        nft_counter(message);
-        nft_verdict(message, NF_ACCEPT, NULL);
-        (void) nla_nest_end(message, expressions);
-        netlink_batch_add(&chains->session->batch, message);
+                nft_put_u64(rule.message, NFTA_RULE_POSITION, chain->after);
+        nft_put_comment(rule.message, NFTA_RULE_USERDATA, chains->comment);
+        rule.expressions = nla_nest_start(rule.message, NFTA_RULE_EXPRESSIONS);
+        return rule;
 }
 
-int nft_host_accept(struct nft_session *session, const char *link) {
+static void host_rule_end(struct host_chains *chains, struct nft_rule *rule, int verdict, const char *jump) {
+        nft_counter(rule->message);
+        nft_verdict(rule->message, verdict, jump);
+        nft_rule_end(chains->session, rule);
+}
+
+static void stage_accept(struct host_chains *chains, const struct host_chain *chain, enum accept accept) {
+        const uint32_t answers = CT_STATE_ESTABLISHED | CT_STATE_RELATED, published = IPS_DST_NAT, none = 0;
+        struct nft_rule rule = host_rule_begin(chains, chain);
+
+        nft_meta(rule.message, accept == ACCEPT_FROM_LINK ? NFT_META_IIFNAME : NFT_META_OIFNAME, NFT_REG_1);
+        nft_compare(rule.message, NFT_CMP_EQ, NFT_REG_1, chains->link, strlen(chains->link) + 1);
+        if (accept != ACCEPT_FROM_LINK && is_iptables(chain)) {
+                put_iptables_match(rule.message);
+        } else if (accept != ACCEPT_FROM_LINK) {
+                nft_conntrack(rule.message, accept == ACCEPT_ANSWERS ? NFT_CT_STATE : NFT_CT_STATUS, NFT_REG_1);
+                nft_mask(rule.message, NFT_REG_1, accept == ACCEPT_ANSWERS ? &answers : &published, 4);
+                nft_compare(rule.message, NFT_CMP_NEQ, NFT_REG_1, &none, 4);
+        }
+        host_rule_end(chains, &rule, NF_ACCEPT, NULL);
+}
+
+int nft_host_accept(struct nft_session *session, const char *link, const char *admin_chain) {
         _cleanup_free_ struct host_chains *chains = xcalloc(1, sizeof(*chains));
-        int r = read_chains(session, link, chains);
+        int r = read_chains(session, link, admin_chain, chains);
 
         if (r < 0)
                 return r;
         for (size_t i = 0; i < chains->count; i++) {
                 const struct host_chain *chain = &chains->items[i];
 
-                if (!chain->drops || chain->accepts)
-                        continue;
-                for (enum accept accept = 0; accept < ACCEPT_COUNT; accept++)
+                for (enum accept accept = 0; chain->drops && !chain->accepts && accept < ACCEPT_COUNT; accept++)
                         /* The match of iptables covers the last two in one rule. */
                         if (!(accept == ACCEPT_PUBLISHED && is_iptables(chain)))
                                 stage_accept(chains, chain, accept);
+                /* Rules go in first of all, the last one before the others: the owner's are asked before our accepts.
+                 */
+                if (chain->has_admin && !chain->jumps) {
+                        struct nft_rule rule = host_rule_begin(chains, chain);
+
+                        host_rule_end(chains, &rule, NFT_JUMP, admin_chain);
+                }
         }
         return 0;
 }
 
 int nft_host_forget(struct nft_session *session, const char *link) {
         _cleanup_free_ struct host_chains *chains = xcalloc(1, sizeof(*chains));
-        int r = read_chains(session, link, chains);
+        int r = read_chains(session, link, NULL, chains);
 
         for (size_t i = 0; r >= 0 && i < chains->count; i++) {
                 const struct host_chain *chain = &chains->items[i];
@@ -261,7 +293,7 @@ int nft_host_forget(struct nft_session *session, const char *link) {
 
 int nft_host_lacks(struct nft_session *session, const char *link) {
         _cleanup_free_ struct host_chains *chains = xcalloc(1, sizeof(*chains));
-        int r = read_chains(session, link, chains);
+        int r = read_chains(session, link, NULL, chains);
 
         for (size_t i = 0; r >= 0 && i < chains->count; i++)
                 if (chains->items[i].drops && !chains->items[i].accepts)

@@ -123,8 +123,11 @@ struct nft_addresses {
         const struct nft_owner *owner;
         const struct cni_address *items;
         size_t count;
-        const char *link;
-        enum nft_isolation isolation;
+};
+
+struct nft_forwarding {
+        const struct nft_owner *owner;
+        const struct nft_forward *forward;
 };
 
 struct nft_publishing {
@@ -221,8 +224,11 @@ bool nft_owner_has(const struct nft_owner *owner, const char *comment);
 
 /* nft_host.c: chains of the host's own that drop forwarded packets. */
 
-/** Stages accepts for the link in every such chain that has none yet. */
-int nft_host_accept(struct nft_session *session, const char *link);
+/**
+ * Stages accepts for the link in every such chain that has none yet.
+ * @admin_chain: where a table of iptables has it, its rules come first
+ */
+int nft_host_accept(struct nft_session *session, const char *link, const char *admin_chain);
 /** Stages their removal. */
 int nft_host_forget(struct nft_session *session, const char *link);
 /** Returns 1 if a chain of the host drops and has no accept for the link, 0 if not, or a negative errno. */

@@ -91,27 +91,35 @@ static int forget_udp(const struct nft_publish *publish, struct error *err) {
         return r;
 }
 
-static int portmap_add(struct plugin_call *call, struct cni_result *result, struct error *err) {
-        const struct nft_owner owner = attach_owner(call);
+/* What the call publishes, where. Returns 1, 0 when nothing is, or a negative errno. */
+static int prepare(struct plugin_call *call, const struct cni_result *result, struct nft_publish *out,
+                   struct error *err) {
         struct portmap_conf conf;
-        struct nft_publish publish;
         int r;
 
         r = portmap_conf_parse(call, &conf, err);
         if (r >= 0)
                 r = attach_require_previous(call, err);
-        if (r < 0)
+        if (r < 0 || conf.port_count == 0)
                 return r;
-        if (conf.port_count == 0)
-                return 0;
-        fill_publish(call, &conf, result, &publish);
-        r = check_families(call, &publish, err);
-        if (r >= 0)
-                r = nft_publish_add(&owner, &publish, err);
+        fill_publish(call, &conf, result, out);
+        r = check_families(call, out, err);
+        return r < 0 ? r : 1;
+}
+
+static int portmap_add(struct plugin_call *call, struct cni_result *result, struct error *err) {
+        const struct nft_owner owner = attach_owner(call);
+        struct nft_publish publish;
+        int r;
+
+        r = prepare(call, result, &publish, err);
+        if (r <= 0)
+                return r;
+        r = nft_publish_add(&owner, &publish, err);
         if (r < 0)
                 return r;
         /* 127.0.0.1 may then be the source of what goes to the container; nft.c guards the other direction. */
-        if (publish.link && (conf.snat || conf.masquerade_all) && publishes(&publish, AF_INET))
+        if (publish.link && (publish.snat || publish.masquerade_all) && publishes(&publish, AF_INET))
                 r = sysctl_set_link("ipv4", publish.link, "route_localnet", "1", err);
         if (r >= 0)
                 r = forget_udp(&publish, err);
@@ -126,15 +134,10 @@ static int portmap_del(struct plugin_call *call, struct error *err) {
 
 static int portmap_check(struct plugin_call *call, struct error *err) {
         const struct nft_owner owner = attach_owner(call);
-        struct portmap_conf conf;
         struct nft_publish publish;
-        int r;
+        int r = prepare(call, &call->previous, &publish, err);
 
-        r = portmap_conf_parse(call, &conf, err);
-        if (r < 0 || conf.port_count == 0)
-                return r;
-        fill_publish(call, &conf, &call->previous, &publish);
-        return nft_publish_check(&owner, &publish, err);
+        return r <= 0 ? r : nft_publish_check(&owner, &publish, err);
 }
 
 static int portmap_status(struct plugin_call *call, struct error *err) {

@@ -427,9 +427,9 @@ static int tuning_add(struct plugin_call *call, struct cni_result *result, struc
                 r = check_allowed(call, &conf, err);
         if (r < 0)
                 return r;
-        if (!call->has_previous)
-                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
-                                   "prevResult: missing; tuning must come after the plugin that makes the link");
+        r = attach_require_previous(call, err);
+        if (r < 0)
+                return r;
         if (conf.setting_count == 0 && !changes_link(&conf))
                 return 0;
         r = apply(call, &conf, err);

@@ -67,6 +67,54 @@ assert_unpublished_is_closed() {
         assert_equal "$(in_host iptables -S FORWARD | wc -l)" 2
 }
 
+@test "rules of the admin chain come before our accepts, whatever the host's chain does" {
+        in_host iptables -P FORWARD ACCEPT
+        in_host iptables -N MY-ADMIN
+        in_host iptables -A MY-ADMIN -d $OUTSIDE_ADDRESS -j DROP
+        in_host ip6tables -P FORWARD DROP
+        before=$(in_host iptables -S FORWARD)
+        CHAIN=$CNI_PLUGINS/bridge attach c1
+        cni ADD firewall c1 "$(plugin_conf firewall '.iptablesAdminChainName = "MY-ADMIN"')"
+        run in_container c1 ping -c 1 -W 1 $OUTSIDE_ADDRESS
+        assert_failure
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS6
+        run in_host iptables -S FORWARD
+        assert_output_contains "-j MY-ADMIN"
+        cni CHECK firewall c1 "$(plugin_conf firewall '.iptablesAdminChainName = "MY-ADMIN"')"
+        cni DEL firewall c1 "$(plugin_conf firewall)"
+        assert_equal "$(in_host iptables -S FORWARD)" "$before"
+        for bad in '.iptablesAdminChainName = "a b"' '.backend = "pf"'; do
+                run cni ADD firewall c1 "$(plugin_conf firewall "$bad")"
+                assert_cni_error 7 "$(sed 's/^\.\([a-zA-Z]*\).*/\1/' <<<"$bad")"
+        done
+}
+
+@test "a host that drops with the old iptables gets its accepts too, and loses them with the last container" {
+        require_program iptables-legacy ip6tables-legacy
+        in_host iptables-legacy -P FORWARD DROP 2>/dev/null || skip "the kernel has no ip_tables"
+        in_host iptables-legacy -N DOCKER-USER
+        in_host iptables-legacy -A FORWARD -j DOCKER-USER
+        in_host ip6tables-legacy -A FORWARD -j REJECT
+        before=$(in_host iptables-legacy -S FORWARD; in_host ip6tables-legacy -S FORWARD)
+        make_container c2
+        attach c1 "$WEB"
+        first=$RESULT
+        assert_all_ways_open
+        assert_unpublished_is_closed
+        assert_equal "$(in_host iptables-legacy -S FORWARD | sed -n 2p)" "-A FORWARD -j DOCKER-USER"
+        check c1
+        attach c2
+        assert_equal "$(in_host iptables-legacy -S FORWARD | grep -c br-test)" 2
+        detach c2
+        assert_equal "$(in_host iptables-legacy -S FORWARD | grep -c br-test)" 2
+        # As after a crash: the rules of nft are gone, those of iptables are not.
+        in_host nft delete table inet netplug
+        RESULT=$first
+        run cni GC firewall c1 "$(plugin_conf firewall '.["cni.dev/valid-attachments"] = []')"
+        assert_success
+        assert_equal "$(in_host iptables-legacy -S FORWARD; in_host ip6tables-legacy -S FORWARD)" "$before"
+}
+
 @test "a host that drops with nft gets its accepts too" {
         in_host nft 'add table inet wall; add chain inet wall forward { type filter hook forward priority 0; policy drop; }'
         in_host nft 'add table ip wall; add chain ip wall forward { type filter hook forward priority 10; policy accept; }'
@@ -122,12 +170,15 @@ assert_unpublished_is_closed() {
         make_container c2
         for c in c1 c2; do
                 RESULT=$(cni ADD bridge $c "$(bridge_conf ".name = \"$NETWORK$c\" | .bridge = \"br-$c\" |
-                        .ipam.ranges = [[{subnet: \"10.8${c#c}.0.0/24\"}]]")")
+                        .ipam.ranges = [[{subnet: \"10.8${c#c}.0.0/24\"}], [{subnet: \"fd8${c#c}::/64\"}]]")")
                 cni ADD firewall $c "$(plugin_conf firewall ".name = \"$NETWORK$c\" | .ingressPolicy = \"same-bridge\"")"
         done
-        run in_container c1 ping -c 1 -W 1 10.82.0.2
-        assert_failure
+        for address in 10.82.0.2 fd82::2; do
+                run in_container c1 ping -c 1 -W 1 $address
+                assert_failure
+        done
         in_container c1 ping -c 1 -W 2 10.81.0.1
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS6
         in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
         for c in c1 c2; do
                 cni DEL firewall $c "$(plugin_conf firewall ".name = \"$NETWORK$c\"")"
