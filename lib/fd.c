@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "memory.h"
@@ -161,6 +163,31 @@ ssize_t fd_receive(int socket, void *data, size_t size, int *fds, size_t *fd_cou
         if (fd_count)
                 *fd_count = kept;
         return n;
+}
+
+int fd_connect_unix(const char *path, int type) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        size_t size = strlen(path);
+        int fd;
+
+        if (size >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        memcpy(address.sun_path, path, size);
+        if (path[0] == '@')
+                address.sun_path[0] = '\0';
+        else
+                size++; /* the NUL is of the address */
+        fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        if (connect(fd, (const struct sockaddr *) &address,
+                    (socklen_t) (offsetof(struct sockaddr_un, sun_path) + size)) < 0) {
+                int code = errno;
+
+                fd_close(fd);
+                return -code;
+        }
+        return fd;
 }
 
 int fd_copy(int from, int to) {

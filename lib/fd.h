@@ -48,5 +48,12 @@ int fd_send(int socket, const void *data, size_t size, const int *fds, size_t fd
  */
 ssize_t fd_receive(int socket, void *data, size_t size, int *fds, size_t *fd_count, struct error *err);
 
+/**
+ * Connects to a Unix socket by its path; "@name" is a name of the abstract namespace (unix(7)).
+ * @type: SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET
+ * Returns the fd, close-on-exec, or a negative errno.
+ */
+int fd_connect_unix(const char *path, int type);
+
 /** Copies bytes from one fd to another until end of file. Returns 0 or a negative errno. */
 int fd_copy(int from, int to);

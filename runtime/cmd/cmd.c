@@ -1,6 +1,7 @@
 #include "cmd.h"
 
 #include <errno.h>
+#include <regex.h>
 
 #include "../../lib/log.h"
 #include "../../lib/str.h"
@@ -32,4 +33,40 @@ int cmd_check_count(const char *option, int64_t value, struct error *err) {
         if (value < 0 || value > 1024)
                 return error_set(err, EINVAL, "%s: %lld is not in the range 0 to 1024", option, (long long) value);
         return 0;
+}
+
+static int match_ids(const char *root, const char *pattern, struct str_list *out, struct error *err) {
+        _cleanup_str_list_ struct str_list ids = {0};
+        regex_t compiled;
+        int r = regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB);
+
+        if (r != 0) {
+                char reason[128];
+
+                (void) regerror(r, &compiled, reason, sizeof(reason));
+                return error_set(err, EINVAL, "--regex: \"%s\": %s", pattern, reason);
+        }
+        r = state_list(root, &ids, err);
+        for (size_t i = 0; i < ids.count; i++)
+                if (regexec(&compiled, ids.items[i], 0, NULL, 0) == 0)
+                        str_list_add(out, ids.items[i]);
+        regfree(&compiled);
+        return r;
+}
+
+int cmd_each(const char *root, const char *id, bool regex, cmd_action action, const void *data) {
+        _cleanup_str_list_ struct str_list ids = {0};
+        struct error err = {0};
+        int status = 0;
+
+        if (!regex)
+                str_list_add(&ids, id);
+        else if (match_ids(root, id, &ids, &err) < 0)
+                return cmd_fail(&err);
+        for (size_t i = 0; i < ids.count; i++) {
+                error_clear(&err);
+                if (action(root, ids.items[i], data, &err) < 0)
+                        status = cmd_fail(&err);
+        }
+        return status;
 }

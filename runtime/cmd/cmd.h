@@ -44,6 +44,15 @@ int cmd_rootless(const struct runtime *runtime, struct opt_bool *out, struct err
 /** A number option that must be at least 0 (--preserve-fds). */
 int cmd_check_count(const char *option, int64_t value, struct error *err);
 
+/* What a command does to one container. */
+typedef int (*cmd_action)(const char *root, const char *id, const void *data, struct error *err);
+
+/**
+ * Does it to the container `id`, or with `regex` to all whose ids the extended regular expression `id` matches.
+ * Goes on after a failure; returns the exit status.
+ */
+int cmd_each(const char *root, const char *id, bool regex, cmd_action action, const void *data);
+
 #define COMMAND(name) int cmd_##name(const struct command *command, void *context, int argc, char **argv)
 
 COMMAND(checkpoint);

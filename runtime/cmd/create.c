@@ -8,6 +8,8 @@ struct options {
         const char *config;
         const char *console_socket;
         const char *pid_file;
+        const char *pidfd_socket;
+        bool no_subreaper;
         bool no_pivot;
         bool no_new_keyring;
         int64_t preserve_fds;
@@ -21,6 +23,9 @@ const struct option_row create_options_table[] = {
         {"console-socket", 0, NULL, OPTION_STRING, AT(console_socket), "SOCKET",
          "Unix socket that gets the master side of the terminal"},
         {"pid-file", 0, NULL, OPTION_STRING, AT(pid_file), "FILE", "write the pid of the container's init there"},
+        {"pidfd-socket", 0, NULL, OPTION_STRING, AT(pidfd_socket), "SOCKET",
+         "Unix socket that gets a pidfd of the process"},
+        {"no-subreaper", 0, NULL, OPTION_FLAG, AT(no_subreaper), NULL, "accepted; this program is no subreaper"},
         {"no-pivot", 0, NULL, OPTION_FLAG, AT(no_pivot), NULL, "do not use pivot_root, for a host on an initramfs"},
         {"no-new-keyring", 0, NULL, OPTION_FLAG, AT(no_new_keyring), NULL, "keep the caller's session keyring"},
         {"preserve-fds", 0, NULL, OPTION_INT, AT(preserve_fds), "N", "pass the file descriptors 3 to 2+N on"},
@@ -42,6 +47,7 @@ int cmd_create(const struct command *command, void *context, int argc, char **ar
         request.config = options.config;
         request.console_socket = options.console_socket;
         request.pid_file = options.pid_file;
+        request.pidfd_socket = options.pidfd_socket;
         request.systemd_cgroup = runtime->systemd_cgroup;
         request.no_cgroup = runtime->no_cgroup;
         request.no_pivot = options.no_pivot;

@@ -9,11 +9,14 @@
 
 struct options {
         bool force;
+        bool regex;
 };
 
+#define AT(field) offsetof(struct options, field)
+
 const struct option_row delete_options_table[] = {
-        {"force", 'f', NULL, OPTION_FLAG, offsetof(struct options, force), NULL,
-         "kill the container first; no error if there is none"},
+        {"force", 'f', NULL, OPTION_FLAG, AT(force), NULL, "kill the container first; no error if there is none"},
+        {"regex", 'r', NULL, OPTION_FLAG, AT(regex), NULL, "CONTAINER is a regular expression of ids"},
         {0},
 };
 
@@ -41,7 +44,8 @@ static int check_deletable(const struct container *container, struct error *err)
         return error_hint(err, "delete --force kills it first");
 }
 
-static int delete_container(const char *root, const char *id, bool force, struct error *err) {
+static int delete_container(const char *root, const char *id, const void *data, struct error *err) {
+        const bool force = ((const struct options *) data)->force;
         _cleanup_container_ struct container container = CONTAINER_INIT;
         int r = container_open(root, id, &container, err);
 
@@ -65,10 +69,9 @@ static int delete_container(const char *root, const char *id, bool force, struct
 int cmd_delete(const struct command *command, void *context, int argc, char **argv) {
         const struct runtime *runtime = context;
         struct options options = {0};
-        struct error err = {0};
         int r = cmd_parse(command, &options, &argc, &argv);
 
         if (r >= 0)
                 return r;
-        return delete_container(runtime->root, argv[0], options.force, &err) < 0 ? cmd_fail(&err) : 0;
+        return cmd_each(runtime->root, argv[0], options.regex, delete_container, &options);
 }

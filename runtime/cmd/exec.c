@@ -25,6 +25,7 @@ struct options {
         const char *process;
         bool detach;
         const char *pid_file;
+        const char *pidfd_socket;
         const char *process_label;
         const char *apparmor;
         bool no_new_privs;
@@ -47,6 +48,8 @@ const struct option_row exec_options_table[] = {
         {"process", 'p', NULL, OPTION_STRING, AT(process), "FILE", "read all about the process from this JSON file"},
         {"detach", 'd', NULL, OPTION_FLAG, AT(detach), NULL, "do not wait for the process's end"},
         {"pid-file", 0, NULL, OPTION_STRING, AT(pid_file), "FILE", "write the pid of the process there"},
+        {"pidfd-socket", 0, NULL, OPTION_STRING, AT(pidfd_socket), "SOCKET",
+         "Unix socket that gets a pidfd of the process"},
         {"process-label", 0, NULL, OPTION_STRING, AT(process_label), "LABEL", "SELinux label of the process"},
         {"apparmor", 0, NULL, OPTION_STRING, AT(apparmor), "PROFILE", "AppArmor profile of the process"},
         {"no-new-privs", 0, NULL, OPTION_FLAG, AT(no_new_privs), NULL, "let the process gain no privileges"},
@@ -132,14 +135,44 @@ static void apply_capabilities(struct arena *arena, const struct options *option
         process->capabilities = all;
 }
 
-static int read_process(struct arena *arena, const char *path, struct runtime_process *out, struct error *err) {
+/* What the file does not speak of is as for the container's own process, as with runc. */
+static void complete_process(struct runtime_process *process, const struct runtime_process *own) {
+        if (!process->capabilities)
+                process->capabilities = own->capabilities;
+        if (process->rlimit_count == 0) {
+                process->rlimits = own->rlimits;
+                process->rlimit_count = own->rlimit_count;
+        }
+        if (!process->apparmor_profile)
+                process->apparmor_profile = own->apparmor_profile;
+        if (!process->selinux_label)
+                process->selinux_label = own->selinux_label;
+        if (!process->oom_score_adj.set)
+                process->oom_score_adj = own->oom_score_adj;
+        if (!process->scheduler.policy)
+                process->scheduler = own->scheduler;
+        if (!process->io_priority_class) {
+                process->io_priority_class = own->io_priority_class;
+                process->io_priority = own->io_priority;
+        }
+        if (!process->exec_cpu_affinity_initial && !process->exec_cpu_affinity_final) {
+                process->exec_cpu_affinity_initial = own->exec_cpu_affinity_initial;
+                process->exec_cpu_affinity_final = own->exec_cpu_affinity_final;
+        }
+}
+
+static int read_process(struct arena *arena, const char *path, const struct runtime_process *own,
+                        struct runtime_process *out, struct error *err) {
         const struct json *root;
         int r = json_parse_file(arena, AT_FDCWD, path, NULL, &root, err);
 
         if (r < 0)
                 return r;
         r = runtime_process_parse(arena, root, out, err);
-        return r < 0 ? error_wrap(err, "--process %s", path) : r;
+        if (r < 0)
+                return error_wrap(err, "--process %s", path);
+        complete_process(out, own);
+        return 0;
 }
 
 /* The process as the container's own one, changed by the options. */
@@ -176,6 +209,7 @@ static int start(const struct runtime *runtime, const struct options *options, c
                 .process = &process,
                 .console_socket = options->console_socket,
                 .pid_file = options->pid_file,
+                .pidfd_socket = options->pidfd_socket,
                 .cgroups = (const char *const *) options->cgroups.items,
                 .preserve_fds = (int) options->preserve_fds,
                 .detach = options->detach,
@@ -188,7 +222,7 @@ static int start(const struct runtime *runtime, const struct options *options, c
             (r = container_open(runtime->root, argv[0], &container, err)) < 0 ||
             (r = container_config(&container, &config, err)) < 0)
                 return r;
-        r = options->process ? read_process(container.arena, options->process, &process, err)
+        r = options->process ? read_process(container.arena, options->process, config.process, &process, err)
                              : derive_process(container.arena, &config, options, argv + 1, &process, err);
         if (r < 0 || (r = bundle_check_process(&process, err)) < 0)
                 return r;

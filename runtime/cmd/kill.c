@@ -8,18 +8,23 @@
 
 struct options {
         bool all;
+        bool regex;
+        int signal; /* the second argument */
 };
 
+#define AT(field) offsetof(struct options, field)
+
 const struct option_row kill_options_table[] = {
-        {"all", 'a', NULL, OPTION_FLAG, offsetof(struct options, all), NULL, "signal every process of the container"},
+        {"all", 'a', NULL, OPTION_FLAG, AT(all), NULL, "signal every process of the container"},
+        {"regex", 'r', NULL, OPTION_FLAG, AT(regex), NULL, "CONTAINER is a regular expression of ids"},
         {0},
 };
 
-/* "9", "KILL", "SIGKILL", "kill", "RTMIN+3" */
+/* "9", "KILL", "SIGKILL", "kill", "RTMIN+3"; "0" only asks whether there is somebody (kill(2)) */
 static int parse_signal(const char *text, struct error *err) {
         int64_t number;
 
-        if (str_to_i64(text, 1, SIGRTMAX, &number) == 0)
+        if (str_to_i64(text, 0, SIGRTMAX, &number) == 0)
                 return (int) number;
         if (strncasecmp(text, "SIG", 3) == 0)
                 text += 3;
@@ -36,19 +41,24 @@ static int parse_signal(const char *text, struct error *err) {
         return error_set(err, EINVAL, "unknown signal \"%s\"", text);
 }
 
+static int kill_container(const char *root, const char *id, const void *data, struct error *err) {
+        const struct options *options = data;
+        _cleanup_container_ struct container container = CONTAINER_INIT;
+        int r = container_open(root, id, &container, err);
+
+        return r < 0 ? r : container_signal(&container, options->signal, options->all, err);
+}
+
 int cmd_kill(const struct command *command, void *context, int argc, char **argv) {
         const struct runtime *runtime = context;
-        _cleanup_container_ struct container container = CONTAINER_INIT;
         struct options options = {0};
         struct error err = {0};
-        int signal;
         int r = cmd_parse(command, &options, &argc, &argv);
 
         if (r >= 0)
                 return r;
-        signal = parse_signal(argc > 1 ? argv[1] : "TERM", &err);
-        if (signal < 0 || container_open(runtime->root, argv[0], &container, &err) < 0 ||
-            container_signal(&container, signal, options.all, &err) < 0)
+        options.signal = parse_signal(argc > 1 ? argv[1] : "TERM", &err);
+        if (options.signal < 0)
                 return cmd_fail(&err);
-        return 0;
+        return cmd_each(runtime->root, argv[0], options.regex, kill_container, &options);
 }

@@ -1,6 +1,5 @@
 #include "cmd.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -83,32 +82,12 @@ static void print_table(const struct str_list *rows) {
         }
 }
 
-static int collect_ids(const char *root, struct str_list *ids, struct error *err) {
-        _cleanup_dir_ DIR *dir = opendir(root);
-        const struct dirent *entry;
-
-        if (!dir && errno == ENOENT)
-                return 0;
-        if (!dir)
-                return error_errno(err, errno, "--root: %s", root);
-        while ((entry = readdir(dir)))
-                if (entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN))
-                        str_list_add(ids, entry->d_name);
-        return 0;
-}
-
-static int compare(const void *a, const void *b) {
-        return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
 static int list(const struct runtime *runtime, struct view *view, struct error *err) {
         _cleanup_str_list_ struct str_list ids = {0};
-        int r = collect_ids(runtime->root, &ids, err);
+        int r = state_list(runtime->root, &ids, err);
 
         if (r < 0)
                 return r;
-        if (ids.count > 0)
-                qsort(ids.items, ids.count, sizeof(*ids.items), compare);
         for (size_t i = 0; i < ids.count; i++) {
                 _cleanup_container_ struct container container = CONTAINER_INIT;
                 struct error reason = {0};

@@ -14,6 +14,7 @@ struct options {
         const char *config;
         const char *console_socket;
         const char *pid_file;
+        const char *pidfd_socket;
         bool detach;
         bool keep;
         bool no_subreaper;
@@ -32,6 +33,8 @@ const struct option_row run_options_table[] = {
         {"detach", 'd', NULL, OPTION_FLAG, AT(detach), NULL, "do not wait for the container's end"},
         {"keep", 0, NULL, OPTION_FLAG, AT(keep), NULL, "do not delete the container when it ends"},
         {"pid-file", 0, NULL, OPTION_STRING, AT(pid_file), "FILE", "write the pid of the container's init there"},
+        {"pidfd-socket", 0, NULL, OPTION_STRING, AT(pidfd_socket), "SOCKET",
+         "Unix socket that gets a pidfd of the process"},
         {"no-subreaper", 0, NULL, OPTION_FLAG, AT(no_subreaper), NULL, "accepted; this program is no subreaper"},
         {"no-pivot", 0, NULL, OPTION_FLAG, AT(no_pivot), NULL, "do not use pivot_root, for a host on an initramfs"},
         {"no-new-keyring", 0, NULL, OPTION_FLAG, AT(no_new_keyring), NULL, "keep the caller's session keyring"},
@@ -97,6 +100,7 @@ int cmd_run(const struct command *command, void *context, int argc, char **argv)
         request.config = options.config;
         request.console_socket = options.console_socket;
         request.pid_file = options.pid_file;
+        request.pidfd_socket = options.pidfd_socket;
         request.systemd_cgroup = runtime->systemd_cgroup;
         request.no_cgroup = runtime->no_cgroup;
         request.no_pivot = options.no_pivot;

@@ -12,6 +12,7 @@
 
 struct options {
         const char *bundle;
+        const char *file;
         bool rootless;
 };
 
@@ -19,6 +20,7 @@ struct options {
 
 const struct option_row spec_options_table[] = {
         {"bundle", 'b', NULL, OPTION_STRING, AT(bundle), "DIR", "where to write (default: the current directory)"},
+        {"file", 'f', NULL, OPTION_STRING, AT(file), "FILE", "write this file instead of config.json"},
         {"rootless", 0, NULL, OPTION_FLAG, AT(rootless), NULL, "for a user without privileges"},
         {0},
 };
@@ -133,17 +135,17 @@ static int write_spec(const struct options *options, struct error *err) {
 
         if (directory < 0)
                 return error_errno(err, errno, "--bundle: %s", options->bundle);
-        if (faccessat(directory, SPEC_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-                return error_set(err, EEXIST, "file " SPEC_FILE " exists. Remove it first");
+        if (faccessat(directory, options->file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                return error_set(err, EEXIST, "file %s exists. Remove it first", options->file);
         fill(&config, options->rootless, maps);
         runtime_config_write(&writer, &config);
         str_buf_add(&writer.out, "\n");
         text = json_writer_take(&writer);
-        return file_write_atomic(directory, SPEC_FILE, text, __builtin_strlen(text), 0666, err);
+        return file_write_atomic(directory, options->file, text, __builtin_strlen(text), 0666, err);
 }
 
 int cmd_spec(const struct command *command, void *context, int argc, char **argv) {
-        struct options options = {.bundle = "."};
+        struct options options = {.bundle = ".", .file = SPEC_FILE};
         struct error err = {0};
         int r = cmd_parse(command, &options, &argc, &argv);
 

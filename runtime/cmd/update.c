@@ -26,6 +26,8 @@ struct options {
         const char *memory;
         const char *memory_reservation;
         const char *memory_swap;
+        const char *kernel_memory;
+        const char *kernel_memory_tcp;
         const char *pids_limit;
         const char *l3_cache_schema;
         const char *mem_bw_schema;
@@ -49,6 +51,10 @@ const struct option_row update_options_table[] = {
         {"memory", 0, NULL, OPTION_STRING, AT(memory), "BYTES", "memory limit; -1: none"},
         {"memory-reservation", 0, NULL, OPTION_STRING, AT(memory_reservation), "BYTES", "soft limit"},
         {"memory-swap", 0, NULL, OPTION_STRING, AT(memory_swap), "BYTES", "memory and swap together; -1: no limit"},
+        {"kernel-memory", 0, NULL, OPTION_STRING, AT(kernel_memory), "BYTES",
+         "kernel memory, where the kernel limits it"},
+        {"kernel-memory-tcp", 0, NULL, OPTION_STRING, AT(kernel_memory_tcp), "BYTES",
+         "memory of TCP buffers (cgroup v1)"},
         {"pids-limit", 0, NULL, OPTION_STRING, AT(pids_limit), "N", "processes; -1: no limit"},
         {"l3-cache-schema", 0, NULL, OPTION_STRING, AT(l3_cache_schema), "SCHEMA",
          "what of the L3 caches to use, as linux.intelRdt.l3CacheSchema"},
@@ -111,6 +117,8 @@ static int read_options(const struct options *options, struct runtime_resources 
             (r = read_i64("memory-reservation", options->memory_reservation, true, &out->memory.reservation, err)) <
                     0 ||
             (r = read_i64("memory-swap", options->memory_swap, true, &out->memory.swap, err)) < 0 ||
+            (r = read_i64("kernel-memory", options->kernel_memory, true, &out->memory.kernel, err)) < 0 ||
+            (r = read_i64("kernel-memory-tcp", options->kernel_memory_tcp, true, &out->memory.kernel_tcp, err)) < 0 ||
             (r = read_i64("pids-limit", options->pids_limit, false, &out->pids_limit, err)) < 0)
                 return r;
         if (options->cpu_period > 0)

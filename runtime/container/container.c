@@ -152,6 +152,9 @@ int container_signal(const struct container *container, int signal, bool all, st
                 return error_set(err, ESRCH, "container not running");
         if (r < 0)
                 return error_errno(err, -r, "cannot signal the container");
+        /* A frozen process dies only once it is thawed (cgroup v1). */
+        if (signal == SIGKILL && container->cgroup && cgroup_frozen(container->cgroup, NULL) == 1)
+                (void) cgroup_freeze(container->cgroup, false, NULL);
         return 0;
 }
 

@@ -59,6 +59,17 @@ int pid_file_write(const char *path, pid_t pid, struct error *err) {
         return r < 0 ? error_wrap(err, "--pid-file") : 0;
 }
 
+int pidfd_socket_send(const char *path, int pidfd, struct error *err) {
+        _cleanup_fd_ int fd = -1;
+        int r;
+
+        if (!path)
+                return 0;
+        fd = fd_connect_unix(path, SOCK_STREAM);
+        r = fd < 0 ? error_errno(err, -fd, "%s", path) : fd_send(fd, "pidfd", 5, &pidfd, 1, err);
+        return r < 0 ? error_wrap(err, "--pidfd-socket") : 0;
+}
+
 static int check_terminal(const struct creation *creation, struct error *err) {
         const struct create_options *options = creation->options;
         bool terminal = creation->bundle.config.process->terminal;
@@ -464,7 +475,8 @@ static int create_init(struct creation *creation, struct error *err) {
 
         if ((r = clone_init(creation, err)) < 0 || (r = release_init(creation, err)) < 0 ||
             (r = follow_init(creation, err)) < 0 ||
-            (r = pid_file_write(creation->options->pid_file, creation->pid, err)) < 0)
+            (r = pid_file_write(creation->options->pid_file, creation->pid, err)) < 0 ||
+            (r = pidfd_socket_send(creation->options->pidfd_socket, creation->pidfd, err)) < 0)
                 return r;
         return creation->options->wait_for_start ? 0 : start_now(creation, err);
 }

@@ -20,6 +20,7 @@ struct create_options {
         const char *config;         /* instead of the bundle's config.json; NULL: that */
         const char *console_socket; /* NULL: none */
         const char *pid_file;       /* NULL: none */
+        const char *pidfd_socket;   /* NULL: none */
         int preserve_fds;
         struct opt_bool
                 rootless; /* cgroups that may not be made are done without; not set: where that is to be expected */
@@ -45,6 +46,9 @@ struct created {
  * The caller owns the fds of *out.
  */
 int container_create(const struct create_options *options, struct created *out, struct error *err);
+
+/** Sends a pidfd of the process over the Unix socket of --pidfd-socket. NULL: nothing. */
+int pidfd_socket_send(const char *path, int pidfd, struct error *err);
 
 /** Writes the pid as text, atomically. */
 int pid_file_write(const char *path, pid_t pid, struct error *err);

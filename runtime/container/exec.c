@@ -390,7 +390,8 @@ static int start(struct execution *execution, struct created *out, struct error 
                 return r;
         pidfd = process_pidfd(execution->pid);
         if ((r = release_process(execution, err)) < 0 || (r = follow(execution, err)) < 0 ||
-            (r = pid_file_write(execution->options->pid_file, execution->pid, err)) < 0)
+            (r = pid_file_write(execution->options->pid_file, execution->pid, err)) < 0 ||
+            (r = pidfd_socket_send(execution->options->pidfd_socket, pidfd, err)) < 0)
                 return r;
         *out = (struct created){.pid = execution->pid,
                                 .pidfd = take_fd(&pidfd),

@@ -15,6 +15,7 @@ struct exec_options {
         const struct runtime_process *process; /* what to execute */
         const char *console_socket;            /* NULL: none */
         const char *pid_file;                  /* NULL: none */
+        const char *pidfd_socket;              /* NULL: none */
         const char *const *cgroups;            /* sub-cgroups, "[controller:]path"; NULL: the container's own */
         int preserve_fds;
         bool detach;

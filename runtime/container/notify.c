@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,26 +94,8 @@ int notify_listen(int state_fd, int *out, struct error *err) {
         return 0;
 }
 
-/* systemd's own address may be in the abstract namespace, which it writes with a "@". */
-static int connect_to_host(void) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        const char *path = host_socket();
-        _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        size_t size = path ? strlen(path) : 0;
-
-        if (fd < 0 || size == 0 || size >= sizeof(address.sun_path))
-                return -EINVAL;
-        memcpy(address.sun_path, path, size);
-        if (path[0] == '@')
-                address.sun_path[0] = '\0';
-        if (connect(fd, (const struct sockaddr *) &address,
-                    (socklen_t) (offsetof(struct sockaddr_un, sun_path) + size + (path[0] == '/'))) < 0)
-                return -errno;
-        return take_fd(&fd);
-}
-
 static void tell_host(const char *ready, pid_t main_pid) {
-        _cleanup_fd_ int fd = connect_to_host();
+        _cleanup_fd_ int fd = fd_connect_unix(host_socket(), SOCK_DGRAM);
         _cleanup_free_ char *first = str_format("%s\n", ready);
         _cleanup_free_ char *second = str_format("MAINPID=%d\n", main_pid);
         int r = fd;
@@ -147,7 +128,7 @@ bool notify_handle(int fd, pid_t main_pid) {
 
 /* sd_notify_barrier(3): the manager closes the pipe once it has taken in all that came before. */
 static void wait_for_host(void) {
-        _cleanup_fd_ int host = connect_to_host();
+        _cleanup_fd_ int host = fd_connect_unix(host_socket(), SOCK_DGRAM);
         int ends[2];
         struct pollfd closed;
         struct error err = {0};

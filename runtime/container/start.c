@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
 #include "../../lib/log.h"
 #include "../../lib/path.h"
+#include "../../lib/str.h"
 #include "../linux/hooks.h"
 #include "container.h"
 #include "notify.h"
@@ -18,15 +17,11 @@
 #define LOCK_TIMEOUT_MS 10000
 
 static int connect_to_init(int dir_fd, struct error *err) {
-        _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
         char directory[PATH_FD_MAX];
+        _cleanup_free_ char *path = str_format("%s/%s", path_of_fd(dir_fd, directory), STATE_SOCKET);
+        int fd = fd_connect_unix(path, SOCK_SEQPACKET);
 
-        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", path_of_fd(dir_fd, directory),
-                        STATE_SOCKET);
-        if (fd < 0 || connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
-                return error_errno(err, errno, "the container's init process cannot be reached");
-        return take_fd(&fd);
+        return fd < 0 ? error_errno(err, -fd, "the container's init process cannot be reached") : fd;
 }
 
 /*

@@ -42,6 +42,26 @@ int state_check_id(const char *id, struct error *err) {
         return 0;
 }
 
+static int compare(const void *a, const void *b) {
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+int state_list(const char *root, struct str_list *ids, struct error *err) {
+        _cleanup_dir_ DIR *dir = opendir(root);
+        const struct dirent *entry;
+
+        if (!dir && errno == ENOENT)
+                return 0;
+        if (!dir)
+                return error_errno(err, errno, "--root: %s", root);
+        while ((entry = readdir(dir)))
+                if (entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN))
+                        str_list_add(ids, entry->d_name);
+        if (ids->count > 0)
+                qsort(ids->items, ids->count, sizeof(*ids->items), compare);
+        return 0;
+}
+
 int state_make(int root_fd, const char *id, struct error *err) {
         _cleanup_fd_ int fd = -1;
 

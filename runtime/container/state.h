@@ -16,6 +16,7 @@
 
 #include "../../lib/error.h"
 #include "../../lib/json.h"
+#include "../../lib/str.h"
 #include "../../spec/runtime_config.h"
 
 #define STATE_FILE "state.json"
@@ -49,6 +50,9 @@ int state_open_root(const char *path, bool make, struct error *err);
 
 /** -EINVAL unless the id may name a container. */
 int state_check_id(const char *id, struct error *err);
+
+/** Adds the ids of all containers to the list, sorted. No such directory: none. */
+int state_list(const char *root, struct str_list *ids, struct error *err);
 
 /** Makes the directory of a new container and locks it. Returns an fd that holds the lock, or -EEXIST. */
 int state_make(int root_fd, const char *id, struct error *err);

@@ -11,7 +11,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
@@ -406,18 +405,11 @@ int seccomp_program_load(const struct seccomp_program *program, struct error *er
 
 int seccomp_send_listener(const struct runtime_seccomp *seccomp, int listener_fd, const char *container_process_state,
                           struct error *err) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        _cleanup_fd_ int fd = fd_connect_unix(seccomp->listener_path, SOCK_STREAM);
         int r;
 
         if (fd < 0)
-                return error_errno(err, errno, "linux.seccomp.listenerPath");
-        if (strlen(seccomp->listener_path) >= sizeof(address.sun_path))
-                return error_set(err, ENAMETOOLONG, "linux.seccomp.listenerPath: %s: too long for a socket's address",
-                                 seccomp->listener_path);
-        memcpy(address.sun_path, seccomp->listener_path, strlen(seccomp->listener_path) + 1);
-        if (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
-                return error_errno(err, errno, "linux.seccomp.listenerPath: %s", seccomp->listener_path);
+                return error_errno(err, -fd, "linux.seccomp.listenerPath: %s", seccomp->listener_path);
         r = fd_send(fd, container_process_state, strlen(container_process_state), &listener_fd, 1, err);
         return r < 0 ? error_wrap(err, "linux.seccomp.listenerPath: %s", seccomp->listener_path) : 0;
 }

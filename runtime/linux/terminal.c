@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -70,15 +69,9 @@ int terminal_become(const struct terminal *terminal, struct error *err) {
 }
 
 int terminal_connect(const char *path, struct error *err) {
-        _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = fd_connect_unix(path, SOCK_STREAM);
 
-        if (strlen(path) >= sizeof(address.sun_path))
-                return error_errno(err, ENAMETOOLONG, "--console-socket: %s", path);
-        memcpy(address.sun_path, path, strlen(path));
-        if (fd < 0 || connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
-                return error_errno(err, errno, "--console-socket: %s", path);
-        return take_fd(&fd);
+        return fd < 0 ? error_errno(err, -fd, "--console-socket: %s", path) : fd;
 }
 
 int terminal_send(int socket, int master, struct error *err) {
