@@ -163,7 +163,7 @@ demo: ## install what is needed, build, and run the main job on the default imag
 	$(Q)$(MAKE) --no-print-directory BUILD="$(BUILD)" all
 	$(Q)BUILD="$(abspath $(BUILD))" sh tests/demo.sh
 
-C_FILES = $(call sources,lib spec runtime netplug manager) $(wildcard tests/unit/*.c tests/fuzz/*.c)
+C_FILES = $(call sources,lib spec runtime netplug manager) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/helpers/*.c)
 H_FILES = $(wildcard lib/*.h spec/*.h runtime/*.h runtime/*/*.h netplug/*.h manager/*.h manager/*/*.h)
 
 LINT_JOBS := $(shell nproc)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "path.h"
 #include "str.h"
 
 int file_read(int dir_fd, const char *path, size_t max, char **out, size_t *size, struct error *err) {
@@ -64,6 +65,37 @@ int file_write_atomic(int dir_fd, const char *path, const void *data, size_t siz
 
 int file_write_volatile(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, struct error *err) {
         return replace(dir_fd, path, data, size, mode, false, err);
+}
+
+/* An open file without a name in the directory that `path` is in, or a negative errno. */
+static int open_unnamed(int dir_fd, const char *path, mode_t mode) {
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *directory = slash ? xstrndup(path, (size_t) (slash - path) + 1) : xstrdup(".");
+        int fd = openat(dir_fd, directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+
+        return fd < 0 ? -errno : fd;
+}
+
+static int link_unnamed(int fd, int dir_fd, const char *path) {
+        char link[PATH_FD_MAX];
+
+        return linkat(AT_FDCWD, path_of_fd(fd, link), dir_fd, path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+int file_write_new(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, struct error *err) {
+        _cleanup_fd_ int fd = open_unnamed(dir_fd, path, mode);
+        int r;
+
+        if (fd == -EOPNOTSUPP || fd == -EISDIR || fd == -ENOENT)
+                return file_write_volatile(dir_fd, path, data, size, mode, err);
+        r = fd < 0 ? fd : fd_write_all(fd, data, size);
+        if (r == 0 && fchmod(fd, mode) < 0)
+                r = -errno;
+        if (r == 0)
+                r = link_unnamed(fd, dir_fd, path);
+        if (r == -EEXIST && unlinkat(dir_fd, path, 0) == 0)
+                r = link_unnamed(fd, dir_fd, path);
+        return r < 0 ? error_errno(err, -r, "%s", path) : 0;
 }
 
 int file_write_existing(int dir_fd, const char *path, const char *data, struct error *err) {

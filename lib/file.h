@@ -27,6 +27,14 @@ int file_write_atomic(int dir_fd, const char *path, const void *data, size_t siz
 /** As file_write_atomic(), but without waiting for the disk: for what a reboot makes worthless anyway. */
 int file_write_volatile(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, struct error *err);
 
+/**
+ * Makes a file that appears with all its content at once, and of which nothing is left when the writer is
+ * killed on the way, not even a temporary name. What had the name goes first: unlike with the two above,
+ * a reader may find no file for a moment. Where a file system cannot make files without a name, it acts as
+ * file_write_volatile().
+ */
+int file_write_new(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, struct error *err);
+
 /** Writes to a file that exists already, in one write(2): /proc, /sys and cgroup files. */
 int file_write_existing(int dir_fd, const char *path, const char *data, struct error *err);
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -15,6 +17,11 @@
 
 #include "cleanup.h"
 #include "str.h"
+
+/* From linux/magic.h, which older systems have without it. */
+#ifndef PID_FS_MAGIC
+#define PID_FS_MAGIC 0x50494446
+#endif
 
 #define DEFAULT_OUTPUT_MAX ((size_t) 1024 * 1024)
 
@@ -294,6 +301,16 @@ int process_start_time(pid_t pid, uint64_t *out) {
         }
         *out = strtoull(field, NULL, 10);
         return 0;
+}
+
+uint64_t process_number(int pidfd) {
+        struct statfs fs;
+        struct stat st;
+
+        /* Before pidfs all pidfds share one anonymous inode. */
+        if (fstatfs(pidfd, &fs) < 0 || fs.f_type != PID_FS_MAGIC || fstat(pidfd, &st) < 0)
+                return 0;
+        return st.st_ino;
 }
 
 int process_state(pid_t pid) {

@@ -64,5 +64,11 @@ int process_wait_pidfd(int pidfd, int timeout_ms);
  */
 int process_start_time(pid_t pid, uint64_t *out);
 
+/**
+ * The number that the kernel gives a process and never again to another until it is booted anew: the
+ * inode of its pidfd from Linux 6.9 on. 0 on kernels before.
+ */
+uint64_t process_number(int pidfd);
+
 /** The state letter of proc_pid_stat(5) ('R', 'S', 'Z', …), or a negative errno. */
 int process_state(pid_t pid);

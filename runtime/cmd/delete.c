@@ -4,9 +4,6 @@
 
 #include "../../lib/cleanup.h"
 
-/* How long another command may take with the container before delete gives up. */
-#define LOCK_TIMEOUT_MS 10000
-
 struct options {
         bool force;
         bool regex;
@@ -30,7 +27,7 @@ static int remove_wreck(struct container *container, const char *id, struct erro
         container->state.id = id;
         if (!container->arena)
                 container->arena = arena_new();
-        r = state_lock(container->dir_fd, LOCK_TIMEOUT_MS, err);
+        r = state_lock(container->dir_fd, STATE_LOCK_TIMEOUT_MS, err);
         return r < 0 ? r : container_destroy(container, err);
 }
 
@@ -58,10 +55,14 @@ static int delete_container(const char *root, const char *id, const void *data, 
         /* Killed before the lock is taken: a create that hangs in a hook holds the lock, and ends with its init. */
         if ((r = container_kill(&container, err)) < 0)
                 return r;
-        r = state_lock(container.dir_fd, LOCK_TIMEOUT_MS, err);
+        r = state_lock(container.dir_fd, STATE_LOCK_TIMEOUT_MS, err);
         if (r == -ENOENT)
                 return 0;
         if (r < 0)
+                return r;
+        /* A create that was under way had no process yet when the state was read. */
+        if (container.state.pid == 0 &&
+            ((r = container_refresh(&container, err)) < 0 || (r = container_kill(&container, err)) < 0))
                 return r;
         return container_destroy(&container, err);
 }

@@ -1,5 +1,6 @@
 #include "cmd.h"
 
+#include <errno.h>
 #include <signal.h>
 
 #include "../../lib/cleanup.h"
@@ -42,10 +43,18 @@ const struct option_row run_options_table[] = {
         {0},
 };
 
-static int finish(const char *root, const char *id, struct error *err) {
+/* Deleted by somebody else: nothing is left to do, even if the id has come to name another container. */
+static int finish(const struct create_options *request, pid_t pid, struct error *err) {
         _cleanup_container_ struct container container = CONTAINER_INIT;
-        int r = container_open(root, id, &container, err);
+        int r = container_open(request->root, request->id, &container, err);
 
+        if (r == -ENOENT && container.dir_fd < 0)
+                return 0;
+        if (r < 0)
+                return r;
+        r = state_lock(container.dir_fd, STATE_LOCK_TIMEOUT_MS, err);
+        if (r == -ENOENT || container.state.pid != pid)
+                return 0;
         return r < 0 ? r : container_destroy(&container, err);
 }
 
@@ -54,7 +63,7 @@ static int stay(const struct create_options *request, struct created *created, b
         struct error end_error = {0};
         int status = foreground_wait(created, &err);
 
-        if (!keep && finish(request->root, request->id, &end_error) < 0) {
+        if (!keep && finish(request, created->pid, &end_error) < 0) {
                 log_error(&end_error);
                 if (status == 0)
                         status = 1;

@@ -14,7 +14,11 @@
 
 #define KILL_TIMEOUT_MS 10000
 
-/* Opens init by pidfd if the pid still is the process that was started: pids come round again. */
+/*
+ * Opens init by pidfd if the pid still is the process that was started: pids come round again,
+ * even within the tick (10 ms) that start times are counted in, so newer kernels' number of the
+ * process is compared as well.
+ */
 static int open_init(const struct state *state) {
         _cleanup_fd_ int pidfd = -1;
         uint64_t start_time;
@@ -25,6 +29,8 @@ static int open_init(const struct state *state) {
         if (pidfd < 0 || process_wait_pidfd(pidfd, 0) != 0)
                 return -1;
         if (process_start_time(state->pid, &start_time) < 0 || start_time != state->start_time)
+                return -1;
+        if (state->process_number != 0 && process_number(pidfd) != state->process_number)
                 return -1;
         return take_fd(&pidfd);
 }
@@ -45,11 +51,23 @@ int container_open(const char *root, const char *id, struct container *out, stru
         if (out->dir_fd < 0)
                 return out->dir_fd;
         out->arena = arena_new();
-        r = state_read(out->dir_fd, out->arena, &out->state, err);
+        r = container_refresh(out, err);
+        /* A create that ended after the first look has noted its process by now. */
+        if (r == 0 && out->state.pid == 0 && !state_is_locked(out->dir_fd))
+                r = container_refresh(out, err);
+        return r;
+}
+
+int container_refresh(struct container *container, struct error *err) {
+        int r = state_read(container->dir_fd, container->arena, &container->state, err);
+
         if (r < 0)
                 return r;
-        out->pidfd = open_init(&out->state);
-        return out->state.cgroup ? cgroup_read(out->state.cgroup, &out->cgroup, err) : 0;
+        fd_close_at(&container->pidfd);
+        container->pidfd = open_init(&container->state);
+        if (container->cgroup)
+                cgroup_free(take_ptr(container->cgroup));
+        return container->state.cgroup ? cgroup_read(container->state.cgroup, &container->cgroup, err) : 0;
 }
 
 void container_close(struct container *container) {

@@ -39,6 +39,9 @@ struct container {
 int container_open(const char *root, const char *id, struct container *out, struct error *err);
 void container_close(struct container *container);
 
+/** Reads the state again: what waited for the lock may find another one than it had. */
+int container_refresh(struct container *container, struct error *err);
+
 #define _cleanup_container_ _cleanup_(container_close)
 #define CONTAINER_INIT                                                                                                 \
         { .root_fd = -1, .dir_fd = -1, .pidfd = -1 }

@@ -55,7 +55,7 @@ int pid_file_write(const char *path, pid_t pid, struct error *err) {
         if (!path)
                 return 0;
         (void) snprintf(text, sizeof(text), "%d", pid);
-        r = file_write_atomic(AT_FDCWD, path, text, strlen(text), 0644, err);
+        r = file_write_new(AT_FDCWD, path, text, strlen(text), 0644, err);
         return r < 0 ? error_wrap(err, "--pid-file") : 0;
 }
 
@@ -301,7 +301,6 @@ static void __attribute__((noreturn)) intermediate_main(struct launch *launch) {
         pid_t pid;
 
         fd_close_at(&launch->parent_socket);
-        fd_close_at(&launch->lock_fd);
         if (namespaces_join(&launch->namespaces, &err) < 0) {
                 sync_send_error(launch->init_socket, SYNC_ERROR, &err);
                 _exit(EXIT_FAILURE);
@@ -378,6 +377,7 @@ static int release_init(struct creation *creation, struct error *err) {
         r = process_start_time(creation->pid, &creation->state.start_time);
         if (r < 0)
                 return error_errno(err, -r, "the container's init process ended early");
+        creation->state.process_number = process_number(creation->pidfd);
         r = state_write(creation->launch.lock_fd, &creation->state, put_cgroup, launch->cgroup, err);
         if (r < 0)
                 return r;

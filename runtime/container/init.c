@@ -50,6 +50,7 @@ static int wait_for_parent(struct init *init, struct error *err) {
                 return r;
         init->may_go = true;
         init->pid = message.pid;
+        fd_close_at(&init->launch->lock_fd);
         return 0;
 }
 
@@ -293,7 +294,6 @@ void init_main(struct launch *launch) {
         struct error err = {0};
 
         fd_close_at(&launch->parent_socket);
-        fd_close_at(&launch->lock_fd);
         (void) run(&init, &err);
         sync_send_error(init.report, init.failure, &err);
         _exit(EXIT_FAILURE);

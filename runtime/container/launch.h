@@ -29,7 +29,11 @@ struct launch {
         int task_fds[LAUNCH_TASKS_MAX]; /* "tasks" files of v1 hierarchies: init moves itself */
         size_t task_count;
         bool attach_by_parent;
-        int lock_fd;        /* the state directory with its lock; closed by init, which would hold the lock on */
+        /*
+         * The state directory with its lock. Init shares the lock until the parent has noted its pid: if the
+         * parent is killed before, `delete` waits for init's end, of which nothing else would tell it.
+         */
+        int lock_fd;
         int proc_fd;        /* procfs_open() */
         int parent_socket;  /* of the parent; closed by init */
         int init_socket;    /* of init; closed by the parent */

@@ -14,8 +14,6 @@
 #include "notify.h"
 #include "sync.h"
 
-#define LOCK_TIMEOUT_MS 10000
-
 static int connect_to_init(int dir_fd, struct error *err) {
         char directory[PATH_FD_MAX];
         _cleanup_free_ char *path = str_format("%s/%s", path_of_fd(dir_fd, directory), STATE_SOCKET);
@@ -74,7 +72,7 @@ int container_start(const char *root, const char *id, struct error *err) {
         int r;
 
         if ((r = container_open(root, id, &container, err)) < 0 ||
-            (r = state_lock(container.dir_fd, LOCK_TIMEOUT_MS, err)) < 0)
+            (r = state_lock(container.dir_fd, STATE_LOCK_TIMEOUT_MS, err)) < 0)
                 return r;
         status = container_status(&container);
         if (status == CONTAINER_STOPPED)

@@ -133,14 +133,14 @@ static int read_annotations(struct arena *arena, const struct json *object, stru
 
 static int read_members(struct arena *arena, const struct json *root, struct state *out, struct error *err) {
         const struct json *annotations = NULL;
-        uint64_t start_time = 0;
         int pid = 0;
         int r;
 
         if ((r = json_expect(root, JSON_OBJECT, err)) < 0 ||
             (r = json_get_string(root, "ociVersion", &out->oci_version, err)) < 0 ||
             (r = json_get_string(root, "id", &out->id, err)) < 0 || (r = json_get_int(root, "pid", &pid, err)) < 0 ||
-            (r = json_get_u64(root, "startTime", UINT64_MAX, &start_time, err)) < 0 ||
+            (r = json_get_u64(root, "startTime", UINT64_MAX, &out->start_time, err)) < 0 ||
+            (r = json_get_u64(root, "processNumber", UINT64_MAX, &out->process_number, err)) < 0 ||
             (r = json_get_string(root, "bundle", &out->bundle, err)) < 0 ||
             (r = json_get_string(root, "rootfs", &out->rootfs, err)) < 0 ||
             (r = json_get_string(root, "created", &out->created, err)) < 0 ||
@@ -157,7 +157,6 @@ static int read_members(struct arena *arena, const struct json *root, struct sta
         if (!out->id || !out->bundle || pid < 0)
                 return error_set(err, EINVAL, "id, bundle or pid is missing");
         out->pid = pid;
-        out->start_time = start_time;
         return 0;
 }
 
@@ -199,6 +198,8 @@ int state_write(int dir_fd, const struct state *state, void (*put_cgroup)(struct
         json_put_string(&writer, "id", state->id);
         json_put_int(&writer, "pid", state->pid);
         json_put_uint(&writer, "startTime", state->start_time);
+        if (state->process_number != 0)
+                json_put_uint(&writer, "processNumber", state->process_number);
         json_put_string(&writer, "bundle", state->bundle);
         json_put_string(&writer, "rootfs", state->rootfs);
         json_put_string(&writer, "created", state->created);

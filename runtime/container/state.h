@@ -26,16 +26,20 @@
 /* The most a config may be; read from bundles that others write. */
 #define STATE_CONFIG_MAX ((size_t) 16 * 1024 * 1024)
 
+/* How long another command may take with the container before one that must change it gives up. */
+#define STATE_LOCK_TIMEOUT_MS 10000
+
 /* state.json. Strings belong to the arena it was read into, or to who fills it. */
 struct state {
         const char *oci_version;
         const char *id;
-        const char *bundle;  /* absolute */
-        const char *rootfs;  /* absolute */
-        const char *created; /* RFC 3339 with nanoseconds */
-        uint32_t owner;      /* uid that made the container */
-        pid_t pid;           /* of init as the host sees it; 0 while there is none */
-        uint64_t start_time; /* of that pid, see process_start_time() */
+        const char *bundle;      /* absolute */
+        const char *rootfs;      /* absolute */
+        const char *created;     /* RFC 3339 with nanoseconds */
+        uint32_t owner;          /* uid that made the container */
+        pid_t pid;               /* of init as the host sees it; 0 while there is none */
+        uint64_t start_time;     /* of that pid, see process_start_time() */
+        uint64_t process_number; /* of that pid, see process_number(); 0 on a kernel without */
         bool systemd_cgroup;
         bool old_keyring;          /* --no-new-keyring, which exec follows, too */
         const char *rdt_group;     /* of linux.intelRdt; NULL: none */

@@ -80,6 +80,39 @@ nothing_left() {
         done
 }
 
+@test "delete --force of a container that is just being created waits and takes all of it" {
+        set_args sleep 100
+        spawn strace -qq -o /dev/null -e inject=clone3:delay_enter=500000 "$MYRUN" --root "$ROOT" create "$ID"
+        wait_until has_status "$ID" creating
+        myrun delete --force "$ID"
+        wait_until process_gone "$SPAWNED"
+        run myrun list -q
+        assert_output ""
+        leaks_check
+}
+
+@test "a create that is killed holds its container until init has ended" {
+        set_args sleep 100
+        # Init sleeps before it asks its parent, who is gone then.
+        spawn strace -f -qq -o /dev/null -e inject=sethostname:delay_enter=700000 \
+                -e inject=renameat:signal=KILL:when=2 "$MYRUN" --root "$ROOT" create "$ID"
+        wait_until test -e "$ROOT/$ID/start.sock"
+        myrun delete --force "$ID"
+        leaks_check
+}
+
+@test "a run whose container was deleted leaves the next one of that name alone" {
+        set_args sleep 100
+        spawn "$MYRUN" --root "$ROOT" run "$ID"
+        wait_until has_status "$ID" running
+        kill -STOP "$SPAWNED"
+        myrun delete --force "$ID"
+        myrun create "$ID" >/dev/null 2>&1
+        kill -CONT "$SPAWNED"
+        wait_until process_gone "$SPAWNED"
+        assert_equal "$(container_status "$ID")" created
+}
+
 @test "every way a create can fail leaves nothing" {
         set_args no-such-program
         run myrun create "$ID"

@@ -94,6 +94,18 @@ static void knows_when_a_process_started(void **state) {
         assert_int_equal(process_start_time(0x3fffffff, &first), -ESRCH);
 }
 
+static void numbers_of_processes_do_not_come_again(void **state) {
+        _cleanup_fd_ int first = process_pidfd(getpid());
+        _cleanup_fd_ int again = process_pidfd(getpid());
+        _cleanup_fd_ int parent = process_pidfd(getppid());
+
+        (void) state;
+        if (process_number(first) == 0)
+                skip(); /* before Linux 6.9 */
+        assert_true(process_number(first) == process_number(again));
+        assert_true(process_number(first) != process_number(parent));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(exchanges_data_larger_than_a_pipe),
@@ -103,6 +115,7 @@ int main(void) {
                 cmocka_unit_test(names_a_program_that_is_not_there),
                 cmocka_unit_test(bounds_what_it_keeps),
                 cmocka_unit_test(knows_when_a_process_started),
+                cmocka_unit_test(numbers_of_processes_do_not_come_again),
         };
 
         return cmocka_run_group_tests_name("process", tests, NULL, NULL);

@@ -20,7 +20,7 @@ packages=(
         linux-image-cloud-amd64 kmod
         base-files bash coreutils diffutils findutils grep gzip hostname login mawk mount sed tar util-linux
         apparmor bats iputils-ping jq busybox-static iproute2 nftables passwd procps python3-minimal socat strace uidmap
-        crun runc
+        criu crun runc
         dbus systemd systemd-sysv
 )
 

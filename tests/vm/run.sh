@@ -46,7 +46,7 @@ while [ $# -gt 0 ]; do
 done
 
 # The suites that make containers. Left out is what no cgroup driver has a part in, to save time: emulated
-# processors are slow. Reading bad documents and schemas: everywhere; what a container sees of its own mounts,
+# processors are slow. Reading bad documents and schemas, and thousands of kills: everywhere; what a container sees of its own mounts,
 # rights and terminal: under systemd.
 default_suites() {
         local suite
@@ -55,7 +55,7 @@ default_suites() {
         [ "$flavour" != systemd ] || printf '%s\n' tests/vm/systemd.bats
         for suite in tests/runtime/*.bats; do
                 case $flavour:$(basename "$suite" .bats) in
-                *:bad-input | *:schema | *:spec | *:manual) ;;
+                *:bad-input | *:kill | *:schema | *:spec | *:manual) ;;
                 systemd:mounts* | systemd:idmap* | systemd:seccomp* | systemd:terminal | systemd:process*) ;;
                 systemd:namespaces | systemd:hooks | systemd:cve* | systemd:security* | systemd:fuzz*) ;;
                 *) printf '%s\n' "$suite" ;;
