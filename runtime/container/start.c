@@ -101,7 +101,7 @@ int container_poststart(const char *root, const char *id, struct error *err) {
         int r;
 
         if ((r = container_open(root, id, &container, err)) < 0 ||
-            (r = state_lock(container.dir_fd, LOCK_TIMEOUT_MS, err)) < 0)
+            (r = state_lock(container.dir_fd, STATE_LOCK_TIMEOUT_MS, err)) < 0)
                 return r;
         return run_poststart(&container, err);
 }
