@@ -204,3 +204,35 @@ int dns_names_discard(struct dns_names *names, const char *network, struct error
         fd_close_at(&names->dir_fd);
         return path_remove_tree(parent, network, err);
 }
+
+struct visit {
+        dns_names_visitor visitor;
+        void *context;
+};
+
+static int visit_entry(struct dns_names *names, const char *file, void *context, struct error *err) {
+        _cleanup_dns_entry_ struct dns_entry entry = {0};
+        const struct visit *visit = context;
+        _cleanup_free_ char *owner = xstrndup(file, strlen(file) - strlen(SUFFIX));
+        char *colon = strchr(owner, ':');
+        int r = read_entry(names, file, &entry, err);
+
+        if (r < 0 || !colon)
+                return r;
+        *colon = '\0';
+        return visit->visitor(&(const struct cni_attachment){.container_id = owner, .ifname = colon + 1}, &entry,
+                              visit->context);
+}
+
+int dns_names_list(const char *network, dns_names_visitor visitor, void *context, struct error *err) {
+        _cleanup_dns_names_ struct dns_names names = DNS_NAMES_CLOSED;
+        struct visit visit = {.visitor = visitor, .context = context};
+        _cleanup_free_ char *directory = NULL;
+
+        names.path = path_join(DNS_DIRECTORY, network);
+        directory = path_join(names.path, NAMES);
+        names.dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (names.dir_fd < 0)
+                return errno == ENOENT ? 0 : error_errno(err, errno, "%s", directory);
+        return for_each_entry(&names, visit_entry, &visit, err);
+}

@@ -62,3 +62,9 @@ int dns_names_read(struct dns_names *names, struct str_buf *hosts, struct str_li
 
 /** Removes the directory of a network nobody is attached to. */
 int dns_names_discard(struct dns_names *names, const char *network, struct error *err);
+
+/** Called for each attachment with names; a negative errno ends the listing. */
+typedef int (*dns_names_visitor)(const struct cni_attachment *owner, const struct dns_entry *entry, void *context);
+
+/** Lists a network's names without locking them: for those who only look. */
+int dns_names_list(const char *network, dns_names_visitor visitor, void *context, struct error *err);

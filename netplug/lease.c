@@ -312,3 +312,28 @@ void lease_set_last(struct lease_store *store, size_t set, const struct cni_addr
         if (fd >= 0)
                 (void) fd_write_all(fd, text, strlen(text));
 }
+
+struct visit {
+        lease_visitor visitor;
+        void *context;
+};
+
+static int visit_lease(struct lease_store *store, const char *name, int r, const struct lease_owner *owner,
+                       void *context, struct error *err) {
+        const struct visit *visit = context;
+
+        (void) store;
+        (void) err;
+        return visit->visitor(name, r > 0 ? owner : NULL, visit->context);
+}
+
+int lease_list(const char *data_dir, const char *network, lease_visitor visitor, void *context, struct error *err) {
+        _cleanup_lease_store_ struct lease_store store = LEASE_STORE_CLOSED;
+        struct visit visit = {.visitor = visitor, .context = context};
+
+        store.path = path_join(data_dir, network);
+        store.dir_fd = open(store.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (store.dir_fd < 0)
+                return errno == ENOENT ? 0 : error_errno(err, errno, "lease directory %s", store.path);
+        return for_each_lease(&store, visit_lease, &visit, err);
+}

@@ -65,3 +65,9 @@ int lease_holder(struct lease_store *store, const char *address, char holder[512
 /** The address given out last from a set of ranges (family 0: none). */
 void lease_last(struct lease_store *store, size_t set, struct cni_address *out);
 void lease_set_last(struct lease_store *store, size_t set, const struct cni_address *address);
+
+/** Called for each lease; the owner is NULL where the file is garbage. A negative errno ends the listing. */
+typedef int (*lease_visitor)(const char *address, const struct lease_owner *owner, void *context);
+
+/** Lists a network's leases without locking them: for those who only look. */
+int lease_list(const char *data_dir, const char *network, lease_visitor visitor, void *context, struct error *err);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
 #include <sched.h>
@@ -144,6 +145,7 @@ static bool read_link(struct nlmsghdr *header, struct link_info *info) {
                                    .mtu = number(found[IFLA_MTU]),
                                    .master = number(found[IFLA_MASTER]),
                                    .other = number(found[IFLA_LINK]),
+                                   .netns = found[IFLA_LINK_NETNSID] ? number(found[IFLA_LINK_NETNSID]) : -1,
                                    .queue = number(found[IFLA_TXQLEN]),
                                    .promiscuous = number(found[IFLA_PROMISCUITY]) != 0};
         copy_text(info->name, sizeof(info->name), found[IFLA_IFNAME]);
@@ -194,6 +196,23 @@ static int read_next_link(struct nlmsghdr *header, void *context) {
         struct link_info info;
 
         return read_link(header, &info) ? reader->handler(&info, reader->context) : 0;
+}
+
+static int read_netns_number(struct nlmsghdr *header, void *context) {
+        const struct nlattr *number = nlmsg_find_attr(header, sizeof(struct rtgenmsg), NETNSA_NSID);
+
+        if (number)
+                *(int *) context = (int) nla_get_u32(number);
+        return 0;
+}
+
+int link_netns_number(struct netlink *netlink, int netns_fd) {
+        const struct rtgenmsg head = {.rtgen_family = AF_UNSPEC};
+        struct nl_msg *message = netlink_message(RTM_GETNSID, 0, &head, sizeof(head), 64);
+        int out = -1;
+
+        link_put_u32(message, NETNSA_FD, (uint32_t) netns_fd);
+        return netlink_query(netlink, message, read_netns_number, &out) < 0 ? -1 : out;
 }
 
 int link_list(struct netlink *netlink, link_handler handler, void *context, struct error *err) {

@@ -26,6 +26,7 @@ struct link_info {
         int mtu;
         int master; /* index of the bridge it is a port of, or 0 */
         int other;  /* index of a pair's other end or of a macvlan's master, perhaps in another namespace; or 0 */
+        int netns;  /* number of the namespace that other is in, see link_netns_number(); -1: this one, or not told */
         int queue;  /* the longest queue of packets to send */
         bool promiscuous;
         unsigned int mode; /* of a macvlan: MACVLAN_MODE_BRIDGE, ... */
@@ -52,6 +53,9 @@ int link_find_index(struct netlink *netlink, int index, struct link_info *out, s
 /** Called for each link; a negative errno ends the listing. */
 typedef int (*link_handler)(const struct link_info *info, void *context);
 int link_list(struct netlink *netlink, link_handler handler, void *context, struct error *err);
+
+/** The number by which links here name another namespace that they lead to; -1: none does. */
+int link_netns_number(struct netlink *netlink, int netns_fd);
 
 /** Reads "02:42:ac:11:00:02". Returns 0 or -EINVAL. */
 int link_mac_parse(const char *text, uint8_t out[6]);

@@ -118,5 +118,22 @@ int nft_masquerade_check(const struct nft_owner *owner, const struct cni_address
 int nft_publish_check(const struct nft_owner *owner, const struct nft_publish *publish, struct error *err);
 int nft_forward_check(const struct nft_owner *owner, const struct nft_forward *forward, struct error *err);
 
+/* One thing the rules hold for an attachment. */
+struct nft_fact {
+        enum { NFT_MASQUERADED, NFT_PUBLISHED, NFT_FORWARDED } kind;
+        const char *network; /* names too long for a comment are shortened */
+        const char *container_id;
+        const char *ifname;
+        struct cni_address address; /* of the container */
+        struct nft_port port;       /* published; container_port is always filled */
+        const char *link;           /* forwarded */
+};
+
+/** Called for each fact; a negative errno ends the listing. */
+typedef int (*nft_fact_handler)(const struct nft_fact *fact, void *context);
+
+/** Lists what the rules hold for everybody. -EPERM for those who may not look. */
+int nft_list(nft_fact_handler handler, void *context, struct error *err);
+
 /** STATUS: 0 if the kernel speaks nf_tables and we may. */
 int nft_available(struct error *err);

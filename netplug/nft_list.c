@@ -1,0 +1,97 @@
+/* What the rules hold, for those who look. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../lib/cleanup.h"
+#include "nft.h"
+#include "nft_table.h"
+
+static const struct {
+        enum nft_set set;
+        int kind;
+        size_t host_address; /* bytes of the host's address at the beginning of the key */
+} sources[] = {
+        {NFT_SET_MASQUERADE, NFT_MASQUERADED, 0}, {NFT_SET_MASQUERADE6, NFT_MASQUERADED, 0},
+        {NFT_SET_PORTS, NFT_PUBLISHED, 0},        {NFT_SET_PORTS6, NFT_PUBLISHED, 0},
+        {NFT_SET_PORTS_AT, NFT_PUBLISHED, 4},     {NFT_SET_PORTS_AT6, NFT_PUBLISHED, 16},
+        {NFT_SET_SAME, NFT_PUBLISHED, 0},         {NFT_SET_SAME6, NFT_PUBLISHED, 0},
+        {NFT_SET_SAME_AT, NFT_PUBLISHED, 4},      {NFT_SET_SAME_AT6, NFT_PUBLISHED, 16},
+        {NFT_SET_FORWARD, NFT_FORWARDED, 0},      {NFT_SET_FORWARD6, NFT_FORWARDED, 0},
+};
+
+struct listing {
+        nft_fact_handler handler;
+        void *context;
+        size_t source;
+};
+
+static void read_address(struct cni_address *out, const unsigned char *bytes, bool is_v6) {
+        *out = (struct cni_address){.family = is_v6 ? AF_INET6 : AF_INET, .prefix = is_v6 ? 128 : 32};
+        memcpy(out->bytes, bytes, is_v6 ? 16 : 4);
+}
+
+static uint16_t read_number(const unsigned char *bytes) {
+        uint16_t number;
+
+        memcpy(&number, bytes, sizeof(number));
+        return ntohs(number);
+}
+
+static void read_port(const struct nft_element *element, size_t host_address, bool is_v6, struct nft_fact *fact) {
+        const size_t address_size = is_v6 ? 16 : 4;
+        const struct nft_value *last = element->key_last.size ? &element->key_last : &element->key;
+
+        if (host_address)
+                read_address(&fact->port.host_address, element->key.bytes, is_v6);
+        fact->port.protocol = element->key.bytes[host_address];
+        fact->port.host_port = read_number(element->key.bytes + host_address + 4);
+        fact->port.last_port = read_number(last->bytes + host_address + 4);
+        fact->port.container_port = element->data.size > address_size ? read_number(element->data.bytes + address_size)
+                                                                      : fact->port.host_port;
+        read_address(&fact->address, element->data.bytes, is_v6);
+}
+
+static int tell(const struct nft_element *element, void *context) {
+        char network[NFT_COMMENT_SIZE] = "", container[NFT_COMMENT_SIZE] = "", ifname[NFT_COMMENT_SIZE] = "";
+        char link[NFT_IFNAME_SIZE + 1] = {0};
+        const struct listing *listing = context;
+        const bool is_v6 = listing->source % 2;
+        struct nft_fact fact = {.kind = sources[listing->source].kind,
+                                .network = network,
+                                .container_id = container,
+                                .ifname = ifname,
+                                .link = link};
+
+        if (!element->comment || sscanf(element->comment, "%127s %127s %127s", network, container, ifname) != 3)
+                return 0;
+        switch (fact.kind) {
+        case NFT_PUBLISHED:
+                read_port(element, sources[listing->source].host_address, is_v6, &fact);
+                break;
+        case NFT_FORWARDED:
+                memcpy(link, element->key.bytes, NFT_IFNAME_SIZE);
+                read_address(&fact.address, element->key.bytes + NFT_IFNAME_SIZE, is_v6);
+                break;
+        case NFT_MASQUERADED:
+                read_address(&fact.address, element->key.bytes, is_v6);
+                break;
+        }
+        return listing->handler(&fact, listing->context);
+}
+
+static int list_sets(struct nft_session *session, void *context, struct error *err) {
+        struct listing *listing = context;
+        int r = 0;
+
+        for (listing->source = 0; r >= 0 && listing->source < ARRAY_SIZE(sources); listing->source++)
+                r = nft_read_elements(session, sources[listing->source].set, tell, listing);
+        return r < 0 ? nft_kernel_error(r, err) : 0;
+}
+
+int nft_list(nft_fact_handler handler, void *context, struct error *err) {
+        struct listing listing = {.handler = handler, .context = context};
+
+        return nft_inspect(list_sets, &listing, err);
+}
