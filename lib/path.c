@@ -312,8 +312,7 @@ int path_absolute(const char *path, char **out, struct error *err) {
         return 0;
 }
 
-/* The mount, not the device: a bind mount of a volume has the device of what surrounds it. */
-static int mount_id_of(int fd, uint64_t *out) {
+int path_mount_id(int fd, uint64_t *out) {
         struct statx st;
 
         if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) < 0)
@@ -365,7 +364,7 @@ static int remove_entry(int dir_fd, const char *name, uint64_t mount_id, int dep
         fd = openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return errno == ENOENT ? 0 : error_errno(err, errno, "cannot remove %s", name);
-        r = mount_id_of(fd, &own_mount_id);
+        r = path_mount_id(fd, &own_mount_id);
         if (r < 0)
                 return error_errno(err, -r, "cannot remove %s", name);
         if (own_mount_id != mount_id)
@@ -382,7 +381,7 @@ static int remove_entry(int dir_fd, const char *name, uint64_t mount_id, int dep
 
 int path_remove_tree(int dir_fd, const char *name, struct error *err) {
         uint64_t mount_id;
-        int r = mount_id_of(dir_fd, &mount_id);
+        int r = path_mount_id(dir_fd, &mount_id);
 
         return r < 0 ? error_errno(err, -r, "cannot remove %s", name) : remove_entry(dir_fd, name, mount_id, 0, err);
 }

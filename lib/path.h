@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "error.h"
@@ -51,6 +52,12 @@ int path_open_parent(int root_fd, const char *path, enum path_policy policy, con
 
 /** Room for "/proc/self/fd/N". */
 #define PATH_FD_MAX 32
+
+/**
+ * The id of the mount an open file is on. Not the same as its device: a bind mount of a volume has the
+ * device of what surrounds it. Returns 0 or a negative errno.
+ */
+int path_mount_id(int fd, uint64_t *out);
 
 /** Writes "/proc/self/fd/N", for calls that take only a path; only for fds this process opened safely. */
 const char *path_of_fd(int fd, char buffer[PATH_FD_MAX]);

@@ -233,6 +233,19 @@ static int resolve_capabilities(const struct runtime_config *config, struct capa
         return capabilities_resolve(config->process->capabilities, out, err);
 }
 
+/* What of /proc this container has us write. */
+static enum procfs_use procfs_use(const struct runtime_config *config) {
+        const struct runtime_process *process = config->process;
+        const struct runtime_namespace *namespaces = config->linux_.namespaces;
+
+        if (config->linux_.sysctl.count > 0)
+                return PROCFS_ALL;
+        if (process->oom_score_adj.set || process->apparmor_profile || process->selinux_label ||
+            namespaces[NAMESPACE_USER].present || namespaces[NAMESPACE_TIME].present)
+                return PROCFS_PROCESSES;
+        return PROCFS_READ;
+}
+
 /* Everything that can fail for reasons of the config or the host fails here, before there is a process. */
 static int prepare(struct creation *creation, struct error *err) {
         const struct runtime_config *config = &creation->bundle.config;
@@ -245,7 +258,7 @@ static int prepare(struct creation *creation, struct error *err) {
         launch->signal_mask = &creation->signal_mask;
         launch->new_keyring = !creation->options->no_new_keyring;
         launch->deny_setgroups = config->linux_.namespaces[NAMESPACE_USER].present;
-        if ((launch->proc_fd = procfs_open(err)) < 0)
+        if ((launch->proc_fd = procfs_open(procfs_use(config), err)) < 0)
                 return launch->proc_fd;
         if ((r = namespaces_prepare(&config->linux_, &launch->namespaces, err)) < 0 ||
             (r = prepare_root(creation, err)) < 0 || (r = resolve_capabilities(config, &launch->capabilities, err)) < 0)

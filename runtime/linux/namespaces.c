@@ -159,12 +159,7 @@ int namespaces_new_time(const struct runtime_linux *config, int proc_fd, struct 
         put_offset(&text, "monotonic", &config->monotonic);
         put_offset(&text, "boottime", &config->boottime);
         if (text.size > 0) {
-                /* "self" is a link; the process's own directory is reached by its pid in the host's procfs. */
-                _cleanup_fd_ int offsets = openat(proc_fd, "self/timens_offsets", O_WRONLY | O_CLOEXEC);
-
-                if (offsets < 0)
-                        return error_errno(err, errno, "linux.timeOffsets");
-                r = fd_write_all(offsets, text.data, text.size);
+                r = procfs_write_self(proc_fd, "timens_offsets", text.data, err);
                 if (r < 0)
                         return error_errno(err, -r, "linux.timeOffsets");
         }

@@ -6,13 +6,16 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/path.h"
 #include "../../lib/str.h"
+#include "file_system.h"
 
 /* PROC_ROOT_INO of the kernel: a procfs directory bound over /proc would have another. */
 #define PROC_ROOT_INODE 1
@@ -25,8 +28,18 @@ bool procfs_is(int fd, bool root) {
                (!root || (fstat(fd, &st) == 0 && st.st_ino == PROC_ROOT_INODE));
 }
 
-int procfs_open(struct error *err) {
-        _cleanup_fd_ int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+static int open_private(enum procfs_use use) {
+        static const char *const processes[] = {"subset=pid", NULL};
+        uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+        return file_system_new("proc", "proc", use == PROCFS_PROCESSES ? processes : NULL, attributes, NULL);
+}
+
+int procfs_open(enum procfs_use use, struct error *err) {
+        _cleanup_fd_ int fd = use == PROCFS_READ ? -1 : open_private(use);
+
+        if (fd < 0)
+                fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         if (fd < 0)
                 return error_errno(err, errno, "/proc");
@@ -42,11 +55,16 @@ int procfs_open_file(int proc_fd, const char *path, int flags, struct error *err
                 .flags = (uint64_t) (unsigned int) flags | O_CLOEXEC | O_NOFOLLOW,
                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
         };
-        long fd = syscall(SYS_openat2, proc_fd, path, &how, sizeof(how));
+        _cleanup_fd_ int fd = (int) syscall(SYS_openat2, proc_fd, path, &how, sizeof(how));
+        uint64_t expected = 0;
+        uint64_t found = 0;
 
         if (fd < 0)
                 return error_errno(err, errno, "/proc/%s", path);
-        return (int) fd;
+        if (path_mount_id(proc_fd, &expected) < 0 || path_mount_id(fd, &found) < 0 || expected != found ||
+            !procfs_is(fd, false))
+                return error_set(err, EXDEV, "/proc/%s: something is mounted over it", path);
+        return take_fd(&fd);
 }
 
 int procfs_write(int proc_fd, const char *path, const char *text, struct error *err) {

@@ -1,6 +1,6 @@
 /*
- * procfs.h: the host's /proc, verified once and then used by fd, so that no
- * container can make a write to a process's files land somewhere else
+ * procfs.h: a procfs that no container can cover: opened once and then used by
+ * fd, so that a write to a process's files cannot be made to land somewhere else
  * (CVE-2019-16884, CVE-2025-52881).
  */
 #pragma once
@@ -14,8 +14,19 @@
 /* Room for "PID/NAME" of a process's files. */
 #define PROCFS_PATH_MAX 64
 
-/** Opens /proc and makes sure that it is the root of a procfs. Returns an O_PATH fd or a negative errno. */
-int procfs_open(struct error *err);
+enum procfs_use {
+        PROCFS_READ,      /* nothing is written: the host's /proc serves */
+        PROCFS_PROCESSES, /* files of processes are written */
+        PROCFS_ALL,       /* so are kernel parameters */
+};
+
+/**
+ * Opens a procfs of the caller's pid namespace. What is written to gets a mount of its own that no
+ * path leads to, so that nothing can be mounted over its files, with no more in it than needed. Who may not make
+ * one gets /proc, made sure to be the root of a procfs.
+ * Returns an O_PATH fd or a negative errno.
+ */
+int procfs_open(enum procfs_use use, struct error *err);
 
 /** True if what is behind the fd is on procfs. @root: and is its root directory */
 bool procfs_is(int fd, bool root);
