@@ -235,15 +235,13 @@ static int resolve_capabilities(const struct runtime_config *config, struct capa
 
 /* What of /proc this container has us write. */
 static enum procfs_use procfs_use(const struct runtime_config *config) {
-        const struct runtime_process *process = config->process;
         const struct runtime_namespace *namespaces = config->linux_.namespaces;
 
         if (config->linux_.sysctl.count > 0)
                 return PROCFS_ALL;
-        if (process->oom_score_adj.set || process->apparmor_profile || process->selinux_label ||
-            namespaces[NAMESPACE_USER].present || namespaces[NAMESPACE_TIME].present)
+        if (namespaces[NAMESPACE_USER].present || namespaces[NAMESPACE_TIME].present)
                 return PROCFS_PROCESSES;
-        return PROCFS_READ;
+        return procfs_use_of(config->process);
 }
 
 /* Everything that can fail for reasons of the config or the host fails here, before there is a process. */

@@ -146,7 +146,7 @@ static int prepare(struct execution *execution, struct error *err) {
 
         if ((r = check_status(execution, err)) < 0)
                 return r;
-        if ((execution->proc_fd = procfs_open(PROCFS_PROCESSES, err)) < 0)
+        if ((execution->proc_fd = procfs_open(procfs_use_of(options->process), err)) < 0)
                 return execution->proc_fd;
         plan_namespaces(execution);
         if ((r = open_root(execution, err)) < 0 || (r = open_cgroups(execution, err)) < 0 ||

@@ -20,6 +20,12 @@
 /* PROC_ROOT_INO of the kernel: a procfs directory bound over /proc would have another. */
 #define PROC_ROOT_INODE 1
 
+enum procfs_use procfs_use_of(const struct runtime_process *process) {
+        bool writes = process->oom_score_adj.set || process->apparmor_profile || process->selinux_label;
+
+        return writes ? PROCFS_PROCESSES : PROCFS_READ;
+}
+
 bool procfs_is(int fd, bool root) {
         struct statfs fs;
         struct stat st;

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "../../lib/error.h"
+#include "../../spec/runtime_config.h"
 
 /* Room for "PID/NAME" of a process's files. */
 #define PROCFS_PATH_MAX 64
@@ -27,6 +28,9 @@ enum procfs_use {
  * Returns an O_PATH fd or a negative errno.
  */
 int procfs_open(enum procfs_use use, struct error *err);
+
+/** What is written to /proc to make a process this one. */
+enum procfs_use procfs_use_of(const struct runtime_process *process);
 
 /** True if what is behind the fd is on procfs. @root: and is its root directory */
 bool procfs_is(int fd, bool root);
