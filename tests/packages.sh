@@ -23,7 +23,7 @@ test='
         buildah containerd containernetworking-plugins crun docker.io podman runc skopeo umoci
         debian-archive-keyring mmdebstrap
         e2fsprogs qemu-system-x86
-        libasan8 libubsan1
+        libasan8 libubsan1 uidmap
 '
 
 # What tests/conformance needs besides: the suites of other runtimes are built from their Debian sources.

@@ -55,3 +55,10 @@ set_args() {
 remove_namespace() {
         edit_config 'del(.linux.namespaces[] | select(.type == $type))' --arg type "$1"
 }
+
+# add_mount DESTINATION TYPE SOURCE [OPTION...]: one more mount, after the others.
+add_mount() {
+        jq '.mounts += [{destination: $d, type: $t, source: $s, options: $ARGS.positional}]' "$BUNDLE/config.json" \
+                --arg d "$1" --arg t "$2" --arg s "$3" --args -- "${@:4}" >"$BUNDLE/config.json.new"
+        mv "$BUNDLE/config.json.new" "$BUNDLE/config.json"
+}

@@ -19,12 +19,10 @@ teardown() {
         runtime_teardown
 }
 
-# add_mount MAPPINGS(JSON or null) SOURCE OPTION...: on /data
-add_mount() {
-        jq '.mounts += [{destination: "/data", type: "bind", source: $source, options: $ARGS.positional} +
-                if $map == null then {} else {uidMappings: $map, gidMappings: $map} end]' \
-                config.json --argjson map "$1" --arg source "$2" --args -- "${@:3}" >config.json.new
-        mv config.json.new config.json
+# add_mapped MAPPINGS(JSON or null) SOURCE OPTION...: a bind mount on /data
+add_mapped() {
+        add_mount /data bind "${@:2}"
+        [ "$1" = null ] || edit_config '.mounts[-1] += {uidMappings: $map, gidMappings: $map}' --argjson map "$1"
 }
 
 map_ids() {
@@ -35,7 +33,7 @@ map_ids() {
 }
 
 @test "uidMappings and gidMappings map the ids of a bind mount, both ways" {
-        add_mount '[{"containerID": 0, "hostID": 5000, "size": 10000}]' "$VOLUME" bind
+        add_mapped '[{"containerID": 0, "hostID": 5000, "size": 10000}]' "$VOLUME" bind
         edit_config '.process.capabilities |= map_values(["CAP_CHOWN"])'
         set_args sh -c "stat -c '%u:%g' /data/file; chown 7000:7001 /data/file; stat -c '%u:%g' /data/file"
         run myrun run "$ID"
@@ -45,7 +43,7 @@ map_ids() {
 }
 
 @test "ids that the map has no place for appear as nobody, and files cannot be made with them" {
-        add_mount '[{"containerID": 0, "hostID": 5000, "size": 10}]' "$VOLUME" bind idmap
+        add_mapped '[{"containerID": 0, "hostID": 5000, "size": 10}]' "$VOLUME" bind idmap
         set_args sh -c "stat -c '%u:%g' /data/file; touch /data/new"
         run myrun run "$ID"
         assert_failure
@@ -55,7 +53,7 @@ map_ids() {
 
 @test "idmap without a map takes that of the container's user namespace" {
         map_ids
-        add_mount null "$VOLUME" bind idmap
+        add_mapped null "$VOLUME" bind idmap
         run myrun run "$ID"
         assert_success
         assert_output 1000:2000
@@ -72,14 +70,14 @@ map_ids() {
         edit_config 'del(.linux.uidMappings, .linux.gidMappings) |
                 (.linux.namespaces[] | select(.type == "user")).path = $path' \
                 --arg path "/proc/$(init_pid "$ID")/ns/user"
-        add_mount null "$VOLUME" bind idmap
+        add_mapped null "$VOLUME" bind idmap
         run myrun run "$ID-2"
         assert_success
         assert_output 1000:2000
 }
 
 @test "idmap without any map is refused" {
-        add_mount null "$VOLUME" bind idmap
+        add_mapped null "$VOLUME" bind idmap
         run myrun run "$ID"
         assert_clear_error "mounts[6] /data: option idmap: there is no map" uidMappings
 }
@@ -90,7 +88,7 @@ map_ids() {
         touch "$VOLUME/below/file"
         chown 1:1 "$VOLUME/below/file"
         set_args stat -c '%u:%g' /data/file /data/below/file
-        add_mount '[{"containerID": 0, "hostID": 5000, "size": 10000}]' "$VOLUME" rbind ridmap
+        add_mapped '[{"containerID": 0, "hostID": 5000, "size": 10000}]' "$VOLUME" rbind ridmap
         run myrun run "$ID"
         assert_success
         assert_output $'6000:7000\n5001:5001'
@@ -100,25 +98,25 @@ map_ids() {
 }
 
 @test "a file system that cannot map ids is named with the property" {
-        add_mount '[{"containerID": 0, "hostID": 5000, "size": 10}]' /sys/kernel bind
+        add_mapped '[{"containerID": 0, "hostID": 5000, "size": 10}]' /sys/kernel bind
         run myrun run "$ID"
         assert_clear_error "mounts[6] /data: uidMappings, gidMappings: the file system cannot map ids"
         map_ids
         edit_config 'del(.mounts[6])'
-        add_mount null /sys rbind ridmap
+        add_mapped null /sys rbind ridmap
         run myrun run "$ID"
         assert_clear_error "mounts[6] /data: option ridmap: the file system, or one mounted below it, cannot map ids"
 }
 
 @test "one of uidMappings and gidMappings alone is refused" {
-        add_mount '[{"containerID": 0, "hostID": 5000, "size": 10}]' "$VOLUME" bind
+        add_mapped '[{"containerID": 0, "hostID": 5000, "size": 10}]' "$VOLUME" bind
         edit_config 'del(.mounts[-1].gidMappings)'
         run myrun run "$ID"
         assert_clear_error "mounts[6]" "uidMappings and gidMappings must be given together"
 }
 
 @test "a new tmpfs can be mapped too" {
-        add_mount '[{"containerID": 0, "hostID": 5000, "size": 10}]' tmpfs
+        add_mapped '[{"containerID": 0, "hostID": 5000, "size": 10}]' tmpfs
         edit_config '.mounts[-1].type = "tmpfs"'
         set_args stat -c '%u:%g' /data
         run myrun run "$ID"
@@ -127,7 +125,7 @@ map_ids() {
 }
 
 @test "crun's idmap=uids=...;gids=... gives the map with the option, also relative to the container's" {
-        add_mount null "$VOLUME" bind 'idmap=uids=0-5000-500#1000-7000-1;gids=2000-8000-1'
+        add_mapped null "$VOLUME" bind 'idmap=uids=0-5000-500#1000-7000-1;gids=2000-8000-1'
         run myrun run "$ID"
         assert_success
         assert_output 7000:8000

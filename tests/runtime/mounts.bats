@@ -16,21 +16,6 @@ teardown() {
         runtime_teardown
 }
 
-# add_mount DESTINATION TYPE SOURCE OPTION...
-add_mount() {
-        edit_config '.mounts += [{destination: $d, type: $t, source: $s, options: $ARGS.positional}]' \
-                --arg d "$1" --arg t "$2" --arg s "$3" --args -- "${@:4}"
-}
-
-# jq takes the expression before --args here
-edit_config() {
-        local expression=$1
-
-        shift
-        jq "$expression" "$BUNDLE/config.json" "$@" >"$BUNDLE/config.json.new"
-        mv "$BUNDLE/config.json.new" "$BUNDLE/config.json"
-}
-
 # The options of one mount as the container sees them.
 mount_options() {
         set_args sh -c "grep ' $1 ' /proc/self/mountinfo"
