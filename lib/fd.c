@@ -96,6 +96,19 @@ int fd_cloexec_from(unsigned int first) {
         return syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
 }
 
+int fd_close_others(unsigned int first, int a, int b) {
+        const int keep[] = {a < b ? a : b, a < b ? b : a};
+
+        for (size_t i = 0; i < 2; i++) {
+                if (keep[i] < (int) first)
+                        continue;
+                if (keep[i] > (int) first && syscall(SYS_close_range, first, keep[i] - 1, 0) < 0)
+                        return -errno;
+                first = (unsigned int) keep[i] + 1;
+        }
+        return syscall(SYS_close_range, first, ~0U, 0) < 0 ? -errno : 0;
+}
+
 int fd_send(int socket, const void *data, size_t size, const int *fds, size_t fd_count, struct error *err) {
         union {
                 struct cmsghdr header;

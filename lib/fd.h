@@ -35,6 +35,13 @@ int fd_set_cloexec(int fd, bool on);
 int fd_cloexec_from(unsigned int first);
 
 /**
+ * Closes every fd from `first` on but two.
+ * @a, @b: what stays open; -1 for none
+ * Returns 0 or a negative errno.
+ */
+int fd_close_others(unsigned int first, int a, int b);
+
+/**
  * Sends one message with fds attached over a Unix socket (SCM_RIGHTS, unix(7)).
  * @data, @size: the message, at least one byte
  * @fds, @fd_count: what to attach, at most 8; the caller keeps its own copies

@@ -26,6 +26,7 @@
 #include "../linux/task.h"
 #include "../linux/terminal.h"
 #include "bundle.h"
+#include "handover.h"
 #include "launch.h"
 #include "notify.h"
 #include "sync.h"
@@ -48,28 +49,6 @@ struct creation {
         char created[TIMESTAMP_MAX];
 };
 
-int pid_file_write(const char *path, pid_t pid, struct error *err) {
-        char text[16];
-        int r;
-
-        if (!path)
-                return 0;
-        (void) snprintf(text, sizeof(text), "%d", pid);
-        r = file_write_new(AT_FDCWD, path, text, strlen(text), 0644, err);
-        return r < 0 ? error_wrap(err, "--pid-file") : 0;
-}
-
-int pidfd_socket_send(const char *path, int pidfd, struct error *err) {
-        _cleanup_fd_ int fd = -1;
-        int r;
-
-        if (!path)
-                return 0;
-        fd = fd_connect_unix(path, SOCK_STREAM);
-        r = fd < 0 ? error_errno(err, -fd, "%s", path) : fd_send(fd, "pidfd", 5, &pidfd, 1, err);
-        return r < 0 ? error_wrap(err, "--pidfd-socket") : 0;
-}
-
 static int check_terminal(const struct creation *creation, struct error *err) {
         const struct create_options *options = creation->options;
         bool terminal = creation->bundle.config.process->terminal;
@@ -82,13 +61,6 @@ static int check_terminal(const struct creation *creation, struct error *err) {
                 return error_set(err, EINVAL, "--console-socket: process.terminal is false");
         if (terminal && !options->detach && options->console_socket)
                 return error_set(err, EINVAL, "--console-socket: only for create and for detached containers");
-        return 0;
-}
-
-int check_preserved_fds(int count, struct error *err) {
-        for (int fd = 3; fd < 3 + count; fd++)
-                if (fcntl(fd, F_GETFD) < 0)
-                        return error_set(err, EBADF, "--preserve-fds: file descriptor %d is not open", fd);
         return 0;
 }
 
@@ -554,6 +526,7 @@ static void release(struct creation *creation) {
         fd_close_at(&creation->pidfd);
         fd_close_at(&creation->terminal);
         fd_close_at(&creation->notify);
+        free((char *) launch->listen_names);
         bundle_close(&creation->bundle);
 }
 
@@ -569,6 +542,7 @@ static void initialise(struct creation *creation, const struct create_options *o
         launch->lock_fd = launch->proc_fd = launch->parent_socket = launch->init_socket = -1;
         launch->start_socket = launch->console_socket = -1;
         launch->listen_fds = task_listen_fds();
+        launch->listen_names = xstrdup(getenv("LISTEN_FDNAMES"));
         launch->preserve_fds = options->preserve_fds + launch->listen_fds;
         if (options->signal_mask)
                 creation->signal_mask = *options->signal_mask;

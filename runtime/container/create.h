@@ -46,12 +46,3 @@ struct created {
  * The caller owns the fds of *out.
  */
 int container_create(const struct create_options *options, struct created *out, struct error *err);
-
-/** Sends a pidfd of the process over the Unix socket of --pidfd-socket. NULL: nothing. */
-int pidfd_socket_send(const char *path, int pidfd, struct error *err);
-
-/** Writes the pid as text; the file appears with its whole content. NULL: does nothing. */
-int pid_file_write(const char *path, pid_t pid, struct error *err);
-
-/** -EBADF unless the file descriptors 3 .. 2 + count are open, so that none of our own is passed on in their place. */
-int check_preserved_fds(int count, struct error *err);

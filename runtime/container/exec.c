@@ -25,6 +25,7 @@
 #include "../linux/self.h"
 #include "../linux/task.h"
 #include "../linux/terminal.h"
+#include "handover.h"
 #include "sync.h"
 
 #define HIERARCHIES_MAX 32
@@ -44,7 +45,8 @@ struct execution {
         int console_socket;
         pid_t pid;
         int terminal;
-        int listen_fds;   /* of socket activation */
+        int listen_fds; /* of socket activation */
+        char *listen_names;
         int preserve_fds; /* with them */
         sigset_t signal_mask;
 };
@@ -212,6 +214,13 @@ static int open_terminal(struct execution *execution, struct error *err) {
         return r < 0 ? r : terminal_become(&terminal, err);
 }
 
+/* From here on nothing of the host is open that the container could reach through /proc/PID/fd (CVE-2016-9962). */
+static int close_host_files(const struct execution *execution, struct error *err) {
+        int r = fd_close_others(3 + (unsigned int) execution->preserve_fds, execution->child_socket, -1);
+
+        return r < 0 ? error_errno(err, -r, "the runtime's own files cannot be kept from the container") : 0;
+}
+
 static int become_program(struct execution *execution, struct error *err) {
         struct sync_message message;
         _cleanup_free_ char *program = NULL;
@@ -221,13 +230,14 @@ static int become_program(struct execution *execution, struct error *err) {
                 .seccomp = execution->options->config->linux_.seccomp ? &execution->seccomp : NULL,
                 .preserve_fds = execution->preserve_fds,
                 .listen_fds = execution->listen_fds,
+                .listen_names = execution->listen_names,
                 .deny_setgroups = execution->options->config->linux_.namespaces[NAMESPACE_USER].present,
         };
         int listener = -1;
         int r;
 
         if ((r = join_container(execution, err)) < 0 || (r = open_terminal(execution, err)) < 0 ||
-            (r = task_confine(&task, &listener, err)) < 0)
+            (r = close_host_files(execution, err)) < 0 || (r = task_confine(&task, &listener, err)) < 0)
                 return r;
         if (listener >= 0 && ((r = sync_send(execution->child_socket, SYNC_SECCOMP, 0, listener, err)) < 0 ||
                               (r = sync_expect(execution->child_socket, SYNC_RESUME, &message, err)) < 0))
@@ -244,6 +254,7 @@ static void __attribute__((noreturn)) child_main(struct execution *execution) {
         struct error err = {0};
 
         fd_close_at(&execution->parent_socket);
+        self_forget_environment();
         if (self_close_to_others(&err) == 0)
                 (void) become_program(execution, &err);
         sync_send_error(execution->child_socket, SYNC_ERROR, &err);
@@ -404,6 +415,7 @@ static void release(struct execution *execution) {
         for (size_t i = 0; i < execution->task_count; i++)
                 fd_close(execution->task_fds[i]);
         seccomp_program_free(&execution->seccomp);
+        free(execution->listen_names);
         fd_close_at(&execution->root_fd);
         fd_close_at(&execution->proc_fd);
         fd_close_at(&execution->parent_socket);
@@ -423,6 +435,7 @@ int container_exec(const struct container *container, const struct exec_options 
         else
                 (void) sigprocmask(SIG_SETMASK, NULL, &execution.signal_mask);
         execution.listen_fds = task_listen_fds();
+        execution.listen_names = xstrdup(getenv("LISTEN_FDNAMES"));
         execution.preserve_fds = options->preserve_fds + execution.listen_fds;
         (void) fd_cloexec_from(3 + (unsigned int) execution.preserve_fds);
         r = check_preserved_fds(execution.preserve_fds, err);

@@ -246,6 +246,17 @@ static int wait_for_start(struct init *init, struct error *err) {
         return sync_expect(connection, SYNC_START, &message, err);
 }
 
+/*
+ * While it waits for `start`, init is in the container's pid namespace, and so maybe in that of another
+ * container that may trace it: no directory of the host is left open to be reached through /proc/PID/fd
+ * (CVE-2016-9962).
+ */
+static int close_host_files(const struct launch *launch, struct error *err) {
+        int r = fd_close_others(3 + (unsigned int) launch->preserve_fds, launch->init_socket, launch->start_socket);
+
+        return r < 0 ? error_errno(err, -r, "the runtime's own files cannot be kept from the container") : 0;
+}
+
 static int run(struct init *init, struct error *err) {
         struct launch *launch = init->launch;
         const struct runtime_hooks *hooks = &launch->config->hooks[HOOK_START_CONTAINER];
@@ -255,6 +266,7 @@ static int run(struct init *init, struct error *err) {
                 .seccomp = launch->config->linux_.seccomp ? &launch->seccomp : NULL,
                 .preserve_fds = launch->preserve_fds,
                 .listen_fds = launch->listen_fds,
+                .listen_names = launch->listen_names,
                 .deny_setgroups = launch->deny_setgroups,
         };
         int listener;
@@ -264,7 +276,7 @@ static int run(struct init *init, struct error *err) {
                 return r;
         if (chdir(task.process->cwd) == 0 && (r = task_find_program(task.process, &init->program, err)) < 0)
                 return r;
-        if ((r = labels_apply(task.process, launch->proc_fd, err)) < 0 ||
+        if ((r = labels_apply(task.process, launch->proc_fd, err)) < 0 || (r = close_host_files(launch, err)) < 0 ||
             (r = task_confine(&task, &listener, err)) < 0 || (r = hand_over_listener(init, listener, err)) < 0)
                 return r;
         /* The working directory was closed to root: the user may enter it. */
@@ -294,6 +306,7 @@ void init_main(struct launch *launch) {
         struct error err = {0};
 
         fd_close_at(&launch->parent_socket);
+        self_forget_environment();
         (void) run(&init, &err);
         sync_send_error(init.report, init.failure, &err);
         _exit(EXIT_FAILURE);

@@ -41,6 +41,7 @@ struct launch {
         int console_socket; /* --console-socket, or -1: the parent relays */
         int preserve_fds;
         int listen_fds;
+        const char *listen_names; /* a copy of LISTEN_FDNAMES, or NULL */
         bool new_keyring;
         bool deny_setgroups;
         const void *signal_mask; /* sigset_t the program gets */

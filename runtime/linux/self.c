@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -70,6 +71,12 @@ int self_close_to_others(struct error *err) {
         if (prctl(PR_SET_DUMPABLE, 0) < 0)
                 return error_errno(err, errno, "cannot close the process to others");
         return 0;
+}
+
+void self_forget_environment(void) {
+        for (char **entry = environ; *entry; entry++)
+                explicit_bzero(*entry, strlen(*entry));
+        environ[0] = NULL;
 }
 
 int self_protect(char **argv, struct error *err) {

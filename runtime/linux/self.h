@@ -17,5 +17,11 @@
  */
 int self_protect(char **argv, struct error *err);
 
+/**
+ * Overwrites the environment of this process: a copy of the runtime that waits inside a container would
+ * show what its caller was given in /proc/PID/environ to whoever may trace it there.
+ */
+void self_forget_environment(void);
+
 /** Closes this process to others (PR_SET_DUMPABLE): what is in its memory, its fds and its program file. */
 int self_close_to_others(struct error *err);

@@ -236,8 +236,8 @@ static const char **environment(const struct task *task) {
         if (task->listen_fds > 0) {
                 all[count++] = str_format("LISTEN_FDS=%d", task->listen_fds);
                 all[count++] = str_format("LISTEN_PID=%d", (int) getpid());
-                if (getenv("LISTEN_FDNAMES"))
-                        all[count++] = str_format("LISTEN_FDNAMES=%s", getenv("LISTEN_FDNAMES"));
+                if (task->listen_names)
+                        all[count++] = str_format("LISTEN_FDNAMES=%s", task->listen_names);
         }
         return all;
 }

@@ -17,6 +17,7 @@ struct task {
         const struct seccomp_program *seccomp;      /* NULL: no filter */
         int preserve_fds;                           /* fds 3 .. 2 + n go on to the program */
         int listen_fds;                             /* of them: systemd's LISTEN_FDS; 0: none */
+        const char *listen_names;                   /* systemd's LISTEN_FDNAMES; NULL: none */
         bool deny_setgroups;                        /* a user namespace, which may not allow setgroups(2) */
 };
 
