@@ -6,6 +6,7 @@ bats_require_minimum_version 1.5.0
 load ../helpers/common
 load ../helpers/bundle
 load ../helpers/peers
+load ../helpers/engine
 
 setup_file() {
         command -v podman >/dev/null || return 0
@@ -42,9 +43,9 @@ teardown_file() {
 }
 
 setup() {
-        require_root
-        require_program podman script
-        NAME=$(token)
+        require_program podman
+        ENGINE=("$PEER_DIR/podman")
+        engine_setup
 }
 
 # Nothing of any container may be left, in the runtime's own directory either.
@@ -61,103 +62,32 @@ podman() {
         (without_fds "$PEER_DIR/podman" "$@")
 }
 
-# run_ [OPTION...] IMAGE COMMAND...: a container without a network, in the foreground.
-run_() {
-        podman run --rm --network none "$@"
-}
-
-# start [OPTION...] IMAGE COMMAND...: the same in the background, under the name $NAME.
-start() {
-        podman run -d --name "$NAME" --network none "$@" >"$BATS_TEST_TMPDIR/start" 2>&1 ||
-                assert_fail "$(cat "$BATS_TEST_TMPDIR/start")"
-        CONTAINER_ID=$(tail -n 1 "$BATS_TEST_TMPDIR/start")
-}
-
-field() {
-        podman inspect --format "{{.$1}}" "${2:-$NAME}"
-}
-
-has_status() {
-        [ "$(field State.Status)" = "$1" ]
-}
-
-logs_show() {
-        podman logs "$NAME" 2>&1 | grep -qF -- "$1"
-}
-
 @test "podman run passes input, output and the exit status on" {
-        run run_ -i busybox sh -c 'cat; echo error >&2; exit 7' <<<hello
-        assert_failure 7
-        assert_output_contains hello error
+        engine_passes_output_and_status
 }
 
 @test "podman run -it gives the program a terminal, and what is typed there reaches it" {
-        run on_terminal "$PEER_DIR/podman" run --rm -it --network none busybox sh <<<'tty; echo $((40 + 2)); exit 9'
-        assert_failure 9
-        assert_output_contains /dev/pts/0 42
+        engine_gives_a_terminal
 }
 
 @test "podman run says 127 for a program that is not there and 126 for one that cannot be run" {
-        run -127 run_ busybox no-such-program
-        run -127 run_ busybox /no/such/program
-        run run_ busybox /etc
-        assert_failure 126
-        run run_ busybox /etc/passwd
-        assert_failure 126
+        engine_says_126_and_127
 }
 
 @test "podman exec runs programs in a container with their own user, environment and directory" {
-        start busybox sleep 1000
-        run podman exec -e WORD='two words' -w /tmp -u 1000:2000 "$NAME" sh -c 'pwd; id -u; id -g; echo "$WORD"; exit 5'
-        assert_failure 5
-        assert_output $'/tmp\n1000\n2000\ntwo words'
-        run podman exec -i "$NAME" cat <<<hello
-        assert_success
-        assert_output hello
-        run on_terminal "$PEER_DIR/podman" exec -it "$NAME" sh <<<'tty; exit 8'
-        assert_failure 8
-        assert_output_contains /dev/pts/
-        run -127 podman exec "$NAME" no-such-program
-        run podman exec "$NAME" /etc/passwd
-        assert_failure 126
-        podman exec -d "$NAME" touch /tmp/detached
-        wait_until podman exec "$NAME" test -e /tmp/detached
+        engine_executes
 }
 
 @test "podman stop asks the program to end, and kills it when it does not" {
-        start busybox sh -c 'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.1; done'
-        wait_until logs_show ready
-        podman stop -t 20 "$NAME"
-        wait_until has_status exited
-        assert_equal "$(field State.ExitCode)" 3
-        logs_show bye
-        podman rm "$NAME"
-        start busybox sh -c 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
-        wait_until logs_show ready
-        podman stop -t 1 "$NAME"
-        wait_until has_status exited
-        assert_equal "$(field State.ExitCode)" 137
+        engine_stops
 }
 
 @test "podman kill sends any signal, and KILL by default" {
-        start busybox sh -c 'trap "echo got USR1" USR1; echo ready; while :; do sleep 0.1; done'
-        wait_until logs_show ready
-        podman kill -s USR1 "$NAME"
-        wait_until logs_show "got USR1"
-        podman kill "$NAME"
-        run podman wait "$NAME"
-        assert_output 137
+        engine_kills
 }
 
 @test "podman rm -f removes a running container with its processes and cgroups" {
-        start busybox sh -c 'sleep 1000 & sleep 1000'
-        pid=$(field State.Pid)
-        podman rm -f -t 0 "$NAME"
-        process_gone "$pid"
-        for top in $(cgroup_hierarchies); do
-                run find "$top" -type d -name "*$CONTAINER_ID*"
-                assert_output ""
-        done
+        engine_removes_all_of_it
 }
 
 @test "podman restart and start run the program again" {
@@ -171,50 +101,23 @@ logs_show() {
 }
 
 @test "podman attach shows what the program writes and passes its status on" {
-        podman create -i --name "$NAME" --network none busybox sh -c 'read line; echo "got $line"; exit 4' >/dev/null
-        run podman start -ai "$NAME" <<<word
-        assert_failure 4
-        assert_output "got word"
+        engine_attaches
 }
 
 @test "podman pause stops every process, unpause lets them go on" {
-        start busybox sh -c 'i=0; while :; do i=$((i + 1)); echo $i >/count; done'
-        pid=$(field State.Pid)
-        wait_until test -s "/proc/$pid/root/count"
-        podman pause "$NAME"
-        has_status paused
-        count=$(cat "/proc/$pid/root/count")
-        read -r -t 0.3 <> <(:) || true
-        assert_equal "$(cat "/proc/$pid/root/count")" "$count"
-        podman unpause "$NAME"
-        has_status running
-        wait_until eval '[ "$(cat "/proc/$pid/root/count")" != "$count" ]'
+        engine_pauses
 }
 
 @test "podman stats and top see the container's processes" {
-        start busybox sh -c 'sleep 1000 & sleep 1000 & wait'
-        wait_until eval 'podman top "$NAME" | grep -c sleep | grep -x 3'
-        run podman stats --no-stream --format '{{.PIDs}} {{.MemUsage}}' "$NAME"
-        assert_success
-        assert_output_matches '^3 [1-9][0-9.]*[kM]B / '
+        engine_shows_stats_and_top
 }
 
 @test "podman's --memory, --cpus, --pids-limit and --cpuset-cpus reach the kernel, and update changes them" {
-        start --memory 64m --cpus 0.5 --pids-limit 33 --cpuset-cpus 0 --cpu-shares 512 busybox sleep 1000
-        pid=$(field State.Pid)
-        assert_equal "$(memory_limit "$pid")" 67108864
-        assert_equal "$(cpu_limit "$pid")" "50000 100000"
-        assert_equal "$(pids_limit "$pid")" 33
-        assert_equal "$(cpuset_of "$pid")" 0
-        podman update --cpus 0.25 --memory 32m "$NAME" >/dev/null
-        assert_equal "$(cpu_limit "$pid")" "25000 100000"
-        assert_equal "$(memory_limit "$pid")" 33554432
+        engine_limits
 }
 
 @test "a program of podman's that takes more memory than --memory is killed" {
-        run run_ --memory 8m --memory-swap 8m busybox \
-                sh -c 'dd if=/dev/zero of=/dev/null bs=64M count=1'
-        assert_failure 137
+        engine_kills_what_takes_too_much_memory
 }
 
 @test "podman's --cap-drop, --cap-add and --privileged choose the capabilities" {
@@ -228,25 +131,11 @@ logs_show() {
 }
 
 @test "podman's --security-opt chooses seccomp profile and no-new-privileges" {
-        cat >"$BATS_TEST_TMPDIR/profile.json" <<'END'
-{"defaultAction": "SCMP_ACT_ALLOW",
- "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]}
-END
-        run run_ --security-opt seccomp="$BATS_TEST_TMPDIR/profile.json" busybox mkdir /tmp/a
-        assert_failure
-        assert_output_contains "No space left"
-        run run_ busybox grep -E '^Seccomp:|NoNewPrivs' /proc/self/status
-        assert_output $'NoNewPrivs:\t0\nSeccomp:\t2'
-        run run_ --security-opt seccomp=unconfined --security-opt no-new-privileges busybox \
-                grep -E '^Seccomp:|NoNewPrivs' /proc/self/status
-        assert_output $'NoNewPrivs:\t1\nSeccomp:\t0'
+        engine_chooses_rights 00000000800405fb
 }
 
 @test "podman's --user, --group-add, --workdir, --env and --hostname are what the program sees" {
-        run run_ --user user --group-add 2000 --workdir /tmp --env WORD=x --hostname box busybox \
-                sh -c 'id -u; id -G; pwd; echo $WORD; hostname'
-        assert_success
-        assert_output $'1000\n1000 2000\n/tmp\nx\nbox'
+        engine_chooses_users
 }
 
 @test "podman's --read-only makes the root read-only but for --tmpfs" {
@@ -256,25 +145,11 @@ END
 }
 
 @test "podman's -v shows directories, files and volumes, read-only where asked" {
-        mkdir "$BATS_TEST_TMPDIR/data"
-        echo content >"$BATS_TEST_TMPDIR/data/file"
-        run run_ -v "$BATS_TEST_TMPDIR/data:/data" -v "$BATS_TEST_TMPDIR/data:/read:ro" \
-                -v "$BATS_TEST_TMPDIR/data/file:/etc/one:ro" -v "$NAME:/volume" busybox \
-                sh -c 'cat /data/file /etc/one; echo new >/data/new; echo kept >/volume/kept; touch /read/no'
-        assert_failure
-        assert_output_contains $'content\ncontent' "Read-only file system"
-        assert_equal "$(cat "$BATS_TEST_TMPDIR/data/new")" new
-        run run_ -v "$NAME:/volume" busybox cat /volume/kept
-        assert_output kept
-        podman volume rm "$NAME"
+        engine_mounts
 }
 
 @test "podman's --device and --sysctl reach the container, other devices do not" {
-        run run_ --device /dev/fuse --sysctl net.ipv4.ip_unprivileged_port_start=99 busybox \
-                sh -c 'ls -l /dev/fuse; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; mknod /tmp/mem c 1 1; cat /tmp/mem'
-        assert_failure
-        assert_output_matches '^crw.*/dev/fuse'
-        assert_output_contains $'\n99\n'
+        engine_gives_devices_limits_and_sysctls
 }
 
 @test "podman's --uidmap gives the container users of its own" {
@@ -287,14 +162,7 @@ END
 }
 
 @test "podman's containers share the namespaces of another" {
-        start --hostname shared busybox sleep 1000
-        run podman run --rm --network "container:$NAME" --pid "container:$NAME" --uts "container:$NAME" \
-                --ipc "container:$NAME" busybox sh -c 'hostname; ps | grep -c "sleep 1000"'
-        assert_output_matches '^shared
-[1-9]'
-        run podman run --rm --pid host --network host --ipc host busybox \
-                sh -c 'readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc'
-        assert_output "$(readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc)"
+        engine_shares_namespaces
 }
 
 @test "podman's health check runs in the container" {
