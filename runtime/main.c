@@ -3,6 +3,7 @@
  * options; everything else is in cmd/ and below.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "../lib/log.h"
 #include "../lib/path.h"
 #include "cmd/cmd.h"
+#include "linux/idmap.h"
 #include "linux/self.h"
 
 #define SPEC_VERSION "1.3.0"
@@ -100,11 +102,27 @@ static int choose_cgroups(struct runtime *runtime, struct error *err) {
         return 0;
 }
 
+/*
+ * Root of a user namespace that an ordinary user made, as rootless Podman is. Who became root by way of sudo
+ * may have the variables of a user, and containers run by root have root as USER: as runc decides it.
+ */
+static bool is_root_of_a_user(void) {
+        const char *user = getenv("USER");
+        _cleanup_fd_ int proc_fd = -1;
+
+        if (geteuid() != 0 || str_equal(user, "root"))
+                return false;
+        proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return proc_fd >= 0 && idmap_is_inside(proc_fd);
+}
+
 /* Where a user who may not write to /run keeps containers; the caller frees it, NULL: in the usual place. */
 static char *own_root(void) {
         const char *directory = getenv("XDG_RUNTIME_DIR");
 
-        return geteuid() != 0 && !str_empty(directory) ? path_join(directory, PROGRAM) : NULL;
+        if (str_empty(directory) || (geteuid() == 0 && !is_root_of_a_user()))
+                return NULL;
+        return path_join(directory, PROGRAM);
 }
 
 static int help(FILE *out) {

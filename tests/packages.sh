@@ -20,7 +20,7 @@ test='
         bats dnsmasq-base jq libcmocka-dev libnftables-dev
         clang-format clang-tidy cppcheck mandoc
         iperf3 iptables iputils-ping nftables socat strace time xz-utils zstd
-        buildah containerd containernetworking-plugins crun docker.io podman runc skopeo umoci
+        buildah catatonit containerd containernetworking-plugins crun docker.io podman runc skopeo umoci
         debian-archive-keyring mmdebstrap
         e2fsprogs qemu-system-x86
         libasan8 libubsan1 uidmap

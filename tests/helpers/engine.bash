@@ -118,12 +118,6 @@ engine_attaches() {
         run engine start -ai "$NAME" <<<word
         assert_failure 4
         assert_output "got word"
-        engine rm "$NAME"
-        start -i busybox sh -c 'read line; echo "got $line"; exit 6'
-        # dockerd lets go of the output, too, where the input ends.
-        run engine attach "$NAME" < <(echo again; wait_while has_status running)
-        assert_failure 6
-        assert_output "got again"
 }
 
 engine_stops() {
@@ -215,12 +209,11 @@ engine_kills_what_takes_too_much_memory() {
         assert_failure 137
 }
 
-# engine_chooses_rights DEFAULT-CAPABILITIES
 engine_chooses_rights() {
         local wanted='^(CapEff|Seccomp|NoNewPrivs):'
 
         run run_ busybox grep -E "$wanted" /proc/self/status
-        assert_output $'CapEff:\t'"$1"$'\nNoNewPrivs:\t0\nSeccomp:\t2'
+        assert_output $'CapEff:\t00000000a80425fb\nNoNewPrivs:\t0\nSeccomp:\t2'
         run run_ --cap-drop all --cap-add net_raw --security-opt seccomp=unconfined --security-opt no-new-privileges \
                 busybox grep -E "$wanted" /proc/self/status
         assert_output $'CapEff:\t0000000000002000\nNoNewPrivs:\t1\nSeccomp:\t0'
