@@ -19,7 +19,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wmissing-prototypes -Wstr
 CFLAGS_ALL := -std=gnu17 $(OPTIMIZE) -g $(WARNINGS) -fno-common -fstack-protector-strong \
               -ffunction-sections -fdata-sections -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
               -DVERSION='"$(VERSION)"' -DPREFIX='"$(PREFIX)"' \
-              $(shell $(PKG_CONFIG) --cflags libnl-route-3.0) $(CFLAGS)
+              $(shell $(PKG_CONFIG) --cflags libnl-3.0) $(CFLAGS)
 LDFLAGS_ALL := -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now $(LDFLAGS)
 
 ifneq ($(SANITIZE),)
@@ -64,12 +64,12 @@ BASE := $(BUILD)/libspec.a $(BUILD)/libbase.a
 
 RUNTIME_ENTRY ?=
 RUNTIME_LIBS := -lseccomp -lcap -lyajl
-NETPLUG_LIBS := -lnl-route-3 -lnl-3 -lresolv -lyajl
+NETPLUG_LIBS := -lnl-3 -lresolv -lyajl
 MANAGER_LIBS := -larchive -lcrypto -lcap -lyajl
 ifneq ($(STATIC),)
 RUNTIME_LIBS := -lseccomp -lcap -l:libyajl_s.a
 # libnl-3 can resolve names, which needs glibc's shared parts; netplug never does, so ld's warning is moot.
-NETPLUG_LIBS := -Wl,--no-warnings -lnl-route-3 -lnl-3 -lresolv -l:libyajl_s.a
+NETPLUG_LIBS := -Wl,--no-warnings -lnl-3 -lresolv -l:libyajl_s.a
 # The shared libarchive loads libxml2, ICU and the C++ runtime for formats mymgr never reads: five times the start-up.
 # libcrypto's name resolution and engines, which ld warns of, are not used.
 MANAGER_LIBS := -Wl,--no-warnings -larchive -lcrypto -lcap -l:libyajl_s.a -lnettle -lacl -llzma -lzstd -llz4 -lbz2 -lz
@@ -138,7 +138,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libunit.a $(BASE)
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libunit.a $(BASE) \
-		-lcmocka -larchive -lcrypto -lyajl -lseccomp -lcap -lnl-route-3 -lnl-3 -lresolv
+		-lcmocka -larchive -lcrypto -lyajl -lseccomp -lcap -lnl-3 -lresolv
 
 -include $(addsuffix .d,$(UNIT_TESTS))
 
@@ -179,7 +179,7 @@ lint-cppcheck:
 
 lint-tidy:
 	$(Q)printf '%s\n' $(C_FILES) | xargs -P $(LINT_JOBS) -n 6 sh -c 'clang-tidy --quiet "$$@" -- -std=gnu17 -D_GNU_SOURCE \
-		-DVERSION="\"\"" -DPREFIX="\"\"" $(shell $(PKG_CONFIG) --cflags libnl-route-3.0) 2>/dev/null' clang-tidy
+		-DVERSION="\"\"" -DPREFIX="\"\"" $(shell $(PKG_CONFIG) --cflags libnl-3.0) 2>/dev/null' clang-tidy
 
 format: ## rewrite the sources with clang-format
 	clang-format -i $(C_FILES) $(H_FILES)

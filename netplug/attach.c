@@ -278,7 +278,7 @@ int attach_remove_link(struct plugin_call *call, struct error *err) {
         attach_link_name(ATTACH_PAIR, call->network, call->container_id, call->ifname, name);
         r = link_open(-1, &netlink, err);
         if (r >= 0)
-                r = link_delete(&netlink, name, err);
+                r = link_delete_soon(&netlink, name, err);
         /* Made by another program, or the host's end was renamed. */
         return r != 0 ? (r < 0 ? r : 0) : attach_remove_inside(call, err);
 }

@@ -6,29 +6,19 @@
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "link_message.h"
 
-/* Room for one message about a link: everything that is put has a bound, the longest being the bridge's VLANs. */
-#define MESSAGE_ROOM ((size_t) 4096)
-
-void *link_sure(void *made) {
-        if (!made)
-                abort();
-        return made;
-}
-
-struct nl_msg *link_add_request(struct rtnl_link *link, int flags) {
-        struct nl_msg *message = NULL;
-
-        (void) rtnl_link_build_add_request(link, flags, &message);
-        return link_sure(message);
-}
+/* Room for one message about a link: everything that is put has a bound. */
+#define MESSAGE_ROOM ((size_t) 1024)
+#define EVENT_SIZE ((size_t) 16 * 1024)
 
 struct nl_msg *link_change_message(int index, unsigned int on, unsigned int off) {
         const struct ifinfomsg head = {
@@ -37,8 +27,21 @@ struct nl_msg *link_change_message(int index, unsigned int on, unsigned int off)
         return netlink_message(RTM_NEWLINK, 0, &head, sizeof(head), MESSAGE_ROOM);
 }
 
+struct nl_msg *link_new_message(const char *name, unsigned int on) {
+        struct nl_msg *message = link_change_message(0, on, 0);
+
+        nlmsg_hdr(message)->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
+        link_put_text(message, IFLA_IFNAME, name);
+        return message;
+}
+
 void link_put(struct nl_msg *message, int type, const void *data, size_t size) {
         if (size > INT16_MAX || nla_put(message, type, (int) size, data) < 0)
+                abort();
+}
+
+void link_put_raw(struct nl_msg *message, const void *data, size_t size) {
+        if (nlmsg_append(message, (void *) data, size, NLMSG_ALIGNTO) < 0)
                 abort();
 }
 
@@ -51,7 +54,11 @@ void link_put_text(struct nl_msg *message, int type, const char *text) {
 }
 
 struct nlattr *link_nest(struct nl_msg *message, int type) {
-        return link_sure(nla_nest_start(message, type));
+        struct nlattr *nest = nla_nest_start(message, type);
+
+        if (!nest)
+                abort();
+        return nest;
 }
 
 int link_inside(int netns_fd, int (*function)(void *context, struct error *err), void *context, struct error *err) {
@@ -270,6 +277,80 @@ static struct nl_msg *delete_message(const char *name) {
 
         link_put_text(message, IFLA_IFNAME, name);
         return message;
+}
+
+/* True for the event that the link of this name is gone. */
+static bool tells_of_deletion(const char *data, int size, const char *name) {
+        for (const struct nlmsghdr *header = (const void *) data; nlmsg_ok(header, size);
+             header = nlmsg_next((struct nlmsghdr *) header, &size)) {
+                const struct ifinfomsg *head = nlmsg_data(header);
+                struct nlattr *found[IFLA_MAX + 1];
+
+                /* The same type with family AF_BRIDGE tells that it left a bridge. */
+                if (header->nlmsg_type == RTM_DELLINK && head->ifi_family == AF_UNSPEC &&
+                    nlmsg_parse((struct nlmsghdr *) header, sizeof(*head), found, IFLA_MAX, NULL) >= 0 &&
+                    found[IFLA_IFNAME] && nla_strcmp(found[IFLA_IFNAME], name) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Waits for the end of a request in another process, or for the event that makes waiting needless. */
+static int await_deletion(int events, int answer, const char *name) {
+        struct pollfd waits[] = {{.fd = answer, .events = POLLIN}, {.fd = events, .events = POLLIN}};
+        _cleanup_free_ char *data = xcalloc(1, EVENT_SIZE);
+
+        for (;;) {
+                int result = -EIO;
+                ssize_t got;
+
+                if (poll(waits, ARRAY_SIZE(waits), -1) < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        return -errno;
+                }
+                if (waits[1].revents) {
+                        got = recv(events, data, EVENT_SIZE, MSG_DONTWAIT);
+                        if (got > 0 && tells_of_deletion(data, (int) got, name))
+                                return 0;
+                }
+                if (waits[0].revents)
+                        return read(answer, &result, sizeof(result)) == sizeof(result) ? result : -EIO;
+        }
+}
+
+int link_delete_soon(struct netlink *netlink, const char *name, struct error *err) {
+        const struct sockaddr_nl links = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+        _cleanup_netlink_ struct netlink events = NETLINK_CLOSED;
+        _cleanup_fd_ int answer = -1, outcome = -1;
+        struct link_info there;
+        int ends[2], r;
+        pid_t child;
+
+        /* What is not there needs no second process. */
+        r = link_find(netlink, name, &there, NULL);
+        if (r == -ENODEV)
+                return 0;
+        r = netlink_open(NETLINK_ROUTE, &events, NULL);
+        if (r < 0 || bind(events.fd, (const struct sockaddr *) &links, sizeof(links)) < 0 || pipe2(ends, O_CLOEXEC) < 0)
+                return link_delete(netlink, name, err);
+        answer = ends[0];
+        outcome = ends[1];
+        child = fork();
+        if (child < 0)
+                return link_delete(netlink, name, err);
+        if (child == 0) {
+                /* Whoever called waits for the end of these. */
+                for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                        fd_close(fd);
+                r = netlink_request(netlink, delete_message(name));
+                _exit(write(outcome, &r, sizeof(r)) == sizeof(r) ? EXIT_SUCCESS : EXIT_FAILURE);
+        }
+        fd_close_at(&outcome);
+        r = await_deletion(events.fd, answer, name);
+        if (r < 0 && r != -ENODEV)
+                return error_errno(err, -r, "cannot delete link %s", name);
+        return r == 0;
 }
 
 int link_delete(struct netlink *netlink, const char *name, struct error *err) {

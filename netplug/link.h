@@ -67,7 +67,11 @@ struct link_bridge {
         const char *name;
         const char *mac; /* fixed, so that it does not follow the ports; NULL: the kernel's choice */
         int64_t mtu;     /* 0: the kernel's choice */
+        bool vlans;      /* tell VLANs apart */
 };
+
+/** Has a bridge that is there tell VLANs apart. */
+int link_bridge_filter_vlans(struct netlink *netlink, const char *name, struct error *err);
 
 /** Makes a bridge and sets it up. -EEXIST when the name is taken. */
 int link_bridge_add(struct netlink *netlink, const struct link_bridge *bridge, struct error *err);
@@ -78,9 +82,10 @@ struct link_veth {
         int master; /* ... a port of this bridge; 0: of none */
         bool hairpin;
         bool isolated;
+        bool locked;           /* takes packets only from addresses that link_neighbour_add() named */
         const char *peer_name; /* the end in the container ... */
         const char *peer_mac;
-        int peer_netns; /* ... and its network namespace (an fd) */
+        int peer_netns; /* ... and its network namespace (an fd); -1: this one, too */
         int64_t mtu;    /* of both; 0: the kernel's choice */
 };
 
@@ -128,6 +133,13 @@ int link_clear_flags(struct netlink *netlink, int index, unsigned int flags, str
 /** Deletes a link and, of a pair, its peer. Returns 1, 0 when there is none, or a negative errno. */
 int link_delete(struct netlink *netlink, const char *name, struct error *err);
 
+/**
+ * As link_delete(), in this process's own namespace, but returns as soon as the link is gone there.
+ * The kernel, which answers a request only after a grace period in which it frees what is no
+ * longer seen, is left to that in a process of its own: it takes ten times as long.
+ */
+int link_delete_soon(struct netlink *netlink, const char *name, struct error *err);
+
 enum link_how {
         LINK_DETECT_DUPLICATES = 1, /* of IPv6 addresses; without it they are usable at once */
         LINK_NO_PREFIX_ROUTE = 2,   /* neighbours in the addresses' networks are not on the link itself */
@@ -148,6 +160,9 @@ int link_of_default_route(struct netlink *netlink, int *index, struct error *err
 /** Adds one address. 0 when it is there already. */
 int link_address_add(struct netlink *netlink, int index, const struct cni_address *address, struct error *err);
 int link_address_delete(struct netlink *netlink, int index, const struct cni_address *address, struct error *err);
+
+/** Waits until no address is tentative any more. -EADDRINUSE: another host has one. */
+int link_settle(struct netlink *netlink, int index, int timeout_ms, struct error *err);
 
 /** Called for each address of a link. */
 typedef int (*link_address_handler)(const struct cni_address *address, void *context);

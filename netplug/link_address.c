@@ -3,81 +3,58 @@
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
-#include <netlink/route/addr.h>
-#include <netlink/route/nexthop.h>
-#include <netlink/route/route.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "link.h"
 #include "link_message.h"
 
-DEFINE_CLEANUP(put_address, struct rtnl_addr *, rtnl_addr_put);
-DEFINE_CLEANUP(put_route, struct rtnl_route *, rtnl_route_put);
+#define ROOM ((size_t) 512)
 
-static struct nl_addr *network_address(const struct cni_address *address) {
-        struct nl_addr *made =
-                link_sure(nl_addr_build(address->family, address->bytes, address->family == AF_INET ? 4 : 16));
-
-        nl_addr_set_prefixlen(made, (int) address->prefix);
-        return made;
+static size_t size_of(const struct cni_address *address) {
+        return address->family == AF_INET ? 4 : 16;
 }
 
-/* Reads back what network_address() makes; of another family, or of none, `to` stays empty. */
-static void read_network_address(const struct nl_addr *from, struct cni_address *to) {
-        if (!from || nl_addr_get_len(from) > sizeof(to->bytes))
+static void put_address(struct nl_msg *message, int type, const struct cni_address *address) {
+        link_put(message, type, address->bytes, size_of(address));
+}
+
+/* Reads back what put_address() puts; of another family, or of none, `to` stays empty. */
+static void read_address_of(const struct nlattr *from, int family, unsigned int prefix, struct cni_address *to) {
+        if ((family != AF_INET && family != AF_INET6) || !from || nla_len(from) != (family == AF_INET ? 4 : 16))
                 return;
-        to->family = nl_addr_get_family(from);
-        to->prefix = nl_addr_get_prefixlen(from);
-        memcpy(to->bytes, nl_addr_get_binary_addr(from), nl_addr_get_len(from));
+        to->family = family;
+        to->prefix = prefix;
+        memcpy(to->bytes, nla_data(from), (size_t) nla_len(from));
 }
 
-static void keep(struct nl_object *object, void *context) {
-        struct nl_object **out = context;
+static struct nl_msg *address_message(int type, int index, const struct cni_address *address, unsigned int flags) {
+        const struct ifaddrmsg head = {.ifa_family = (uint8_t) address->family,
+                                       .ifa_prefixlen = (uint8_t) address->prefix,
+                                       .ifa_index = (uint32_t) index};
+        struct nl_msg *message =
+                netlink_message(type, type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_EXCL : 0, &head, sizeof(head), ROOM);
+        struct cni_address broadcast = *address;
 
-        nl_object_get(object);
-        *out = object;
+        put_address(message, IFA_LOCAL, address);
+        put_address(message, IFA_ADDRESS, address);
+        if (flags)
+                link_put_u32(message, IFA_FLAGS, flags);
+        if (type == RTM_NEWADDR && address->family == AF_INET && address->prefix < 31) {
+                for (unsigned int i = address->prefix; i < 32; i++)
+                        broadcast.bytes[i / 8] |= (uint8_t) (0x80 >> i % 8);
+                put_address(message, IFA_BROADCAST, &broadcast);
+        }
+        return message;
 }
 
-/* The address or route a message tells of (to be put by the caller), or NULL. */
-static void *parse(struct nlmsghdr *header) {
-        struct nl_msg *message = link_sure(nlmsg_convert(header));
-        struct nl_object *object = NULL;
-
-        nlmsg_set_proto(message, NETLINK_ROUTE);
-        (void) nl_msg_parse(message, keep, &object);
-        nlmsg_free(message);
-        return object;
-}
-
-static struct rtnl_addr *make_address(int index, const struct cni_address *address) {
-        _cleanup_(put_bytes) struct nl_addr *local = network_address(address);
-        struct rtnl_addr *made = link_sure(rtnl_addr_alloc());
-
-        rtnl_addr_set_ifindex(made, index);
-        (void) rtnl_addr_set_local(made, local);
-        return made;
-}
-
-static struct nl_msg *address_message(int index, const struct cni_address *address, unsigned int how) {
-        _cleanup_(put_address) struct rtnl_addr *made = make_address(index, address);
-        struct nl_msg *message = NULL;
+static struct nl_msg *new_address_message(int index, const struct cni_address *address, unsigned int how) {
         unsigned int flags = how & LINK_NO_PREFIX_ROUTE ? IFA_F_NOPREFIXROUTE : 0;
 
         if (address->family == AF_INET6 && !(how & LINK_DETECT_DUPLICATES))
                 flags |= IFA_F_NODAD;
-        if (flags)
-                rtnl_addr_set_flags(made, flags);
-        if (address->family == AF_INET && address->prefix < 31) {
-                _cleanup_(put_bytes) struct nl_addr *broadcast = network_address(address);
-                uint8_t *bytes = nl_addr_get_binary_addr(broadcast);
-
-                for (unsigned int i = address->prefix; i < 32; i++)
-                        bytes[i / 8] |= (uint8_t) (0x80 >> i % 8);
-                (void) rtnl_addr_set_broadcast(made, broadcast);
-        }
-        (void) rtnl_addr_build_add_request(made, NLM_F_CREATE | NLM_F_EXCL, &message);
-        return link_sure(message);
+        return address_message(RTM_NEWADDR, index, address, flags);
 }
 
 static const struct cni_address *gateway_of_family(const struct cni_result *result, int family) {
@@ -87,52 +64,59 @@ static const struct cni_address *gateway_of_family(const struct cni_result *resu
         return NULL;
 }
 
-static struct rtnl_nexthop *next_hop(int index, const struct cni_address *gateway) {
-        struct rtnl_nexthop *hop = link_sure(rtnl_route_nh_alloc());
-
-        rtnl_route_nh_set_ifindex(hop, index);
-        if (gateway) {
-                _cleanup_(put_bytes) struct nl_addr *address = network_address(gateway);
-
-                rtnl_route_nh_set_gateway(hop, address);
-        }
-        return hop;
-}
-
 /* The kernel refuses destinations with host bits. */
-static struct nl_addr *route_destination(const struct cni_address *destination) {
+static struct cni_address network_of(const struct cni_address *destination) {
         struct cni_address network = *destination;
 
         for (unsigned int i = network.prefix; i < 128; i++)
                 network.bytes[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
-        return network_address(&network);
+        return network;
 }
 
-/* The scope, when it is not said, is libnl-route's guess: the link without a gateway, the universe with one. */
-static struct nl_msg *route_message(int index, const struct cni_result *result, const struct cni_route *route) {
-        const struct cni_address *gateway =
-                route->gateway.family ? &route->gateway : gateway_of_family(result, route->destination.family);
-        _cleanup_(put_bytes) struct nl_addr *destination = route_destination(&route->destination);
-        _cleanup_(put_route) struct rtnl_route *made = link_sure(rtnl_route_alloc());
-        struct nl_msg *message = NULL;
+static void put_metrics(struct nl_msg *message, const struct cni_route *route) {
+        struct nlattr *nest;
 
-        (void) rtnl_route_set_dst(made, destination);
-        rtnl_route_set_protocol(made, RTPROT_BOOT);
-        if (route->scope >= 0)
-                rtnl_route_set_scope(made, (uint8_t) route->scope);
-        /* scope link (253) means: on the link itself, also when a gateway is known. */
-        rtnl_route_add_nexthop(made, next_hop(index, route->scope < RT_SCOPE_LINK ? gateway : NULL));
-        if (route->priority)
-                rtnl_route_set_priority(made, (uint32_t) route->priority);
-        if (route->table)
-                rtnl_route_set_table(made, (uint32_t) route->table);
+        if (!route->mtu && !route->advmss)
+                return;
+        nest = link_nest(message, RTA_METRICS);
         if (route->mtu)
-                (void) rtnl_route_set_metric(made, RTAX_MTU, (unsigned int) route->mtu);
+                link_put_u32(message, RTAX_MTU, (uint32_t) route->mtu);
         if (route->advmss)
-                (void) rtnl_route_set_metric(made, RTAX_ADVMSS, (unsigned int) route->advmss);
+                link_put_u32(message, RTAX_ADVMSS, (uint32_t) route->advmss);
+        (void) nla_nest_end(message, nest);
+}
+
+static struct nl_msg *route_message(int index, const struct cni_result *result, const struct cni_route *route) {
+        const struct cni_address destination = network_of(&route->destination);
+        const struct cni_address *gateway =
+                route->gateway.family ? &route->gateway : gateway_of_family(result, destination.family);
+        struct rtmsg head = {.rtm_family = (uint8_t) destination.family,
+                             .rtm_dst_len = (uint8_t) destination.prefix,
+                             .rtm_table = RT_TABLE_MAIN,
+                             .rtm_protocol = RTPROT_BOOT,
+                             .rtm_type = RTN_UNICAST};
+        struct nl_msg *message;
+
+        /* scope link (253) means: on the link itself, also when a gateway is known. */
+        if (route->scope >= RT_SCOPE_LINK)
+                gateway = NULL;
+        head.rtm_scope = (uint8_t) (route->scope >= 0 ? route->scope : gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
+        if (route->table)
+                head.rtm_table =
+                        route->table < RT_TABLE_MAX && route->table < 256 ? (uint8_t) route->table : RT_TABLE_UNSPEC;
         /* Not exclusive: each network of a container may bring a default route. */
-        (void) rtnl_route_build_add_request(made, NLM_F_CREATE, &message);
-        return link_sure(message);
+        message = netlink_message(RTM_NEWROUTE, NLM_F_CREATE, &head, sizeof(head), ROOM);
+        if (destination.prefix)
+                put_address(message, RTA_DST, &destination);
+        if (gateway)
+                put_address(message, RTA_GATEWAY, gateway);
+        link_put_u32(message, RTA_OIF, (uint32_t) index);
+        if (route->priority)
+                link_put_u32(message, RTA_PRIORITY, (uint32_t) route->priority);
+        if (route->table)
+                link_put_u32(message, RTA_TABLE, (uint32_t) route->table);
+        put_metrics(message, route);
+        return message;
 }
 
 int link_configure(struct netlink *netlink, int index, const struct cni_result *result, unsigned int how,
@@ -144,7 +128,7 @@ int link_configure(struct netlink *netlink, int index, const struct cni_result *
 
         netlink_batch_add(&batch, link_change_message(index, IFF_UP, 0));
         for (size_t i = 0; i < result->ip_count; i++)
-                netlink_batch_add(&batch, address_message(index, &result->ips[i].address, how));
+                netlink_batch_add(&batch, new_address_message(index, &result->ips[i].address, how));
         for (size_t i = 0; i < result->route_count; i++)
                 netlink_batch_add(&batch, route_message(index, result, &result->routes[i]));
         r = netlink_batch_send(netlink, &batch, batch.count - 1, &failure);
@@ -166,7 +150,7 @@ int link_configure(struct netlink *netlink, int index, const struct cni_result *
 
 int link_address_add(struct netlink *netlink, int index, const struct cni_address *address, struct error *err) {
         char text[CNI_ADDRESS_SIZE];
-        int r = netlink_request(netlink, address_message(index, address, 0));
+        int r = netlink_request(netlink, new_address_message(index, address, 0));
 
         if (r < 0 && r != -EEXIST)
                 return error_errno(err, -r, "cannot add address %s", cni_address_cidr(address, text));
@@ -174,13 +158,9 @@ int link_address_add(struct netlink *netlink, int index, const struct cni_addres
 }
 
 int link_address_delete(struct netlink *netlink, int index, const struct cni_address *address, struct error *err) {
-        _cleanup_(put_address) struct rtnl_addr *made = make_address(index, address);
-        struct nl_msg *message = NULL;
         char text[CNI_ADDRESS_SIZE];
-        int r;
+        int r = netlink_request(netlink, address_message(RTM_DELADDR, index, address, 0));
 
-        (void) rtnl_addr_build_delete_request(made, 0, &message);
-        r = netlink_request(netlink, link_sure(message));
         if (r < 0 && r != -EADDRNOTAVAIL)
                 return error_errno(err, -r, "cannot delete address %s", cni_address_cidr(address, text));
         return 0;
@@ -190,30 +170,65 @@ struct address_reader {
         int index;
         link_address_handler handler;
         void *context;
+        /* For link_settle(). */
+        size_t tentative;
+        size_t failed;
 };
 
 static int read_address(struct nlmsghdr *header, void *context) {
-        _cleanup_(put_address) struct rtnl_addr *found = header->nlmsg_type == RTM_NEWADDR ? parse(header) : NULL;
-        const struct address_reader *reader = context;
+        const struct ifaddrmsg *head = nlmsg_data(header);
+        struct address_reader *reader = context;
+        struct nlattr *found[IFA_MAX + 1];
         struct cni_address address = {0};
+        uint32_t flags;
 
         /* A kernel without strict checking sends those of every link. */
-        if (!found || rtnl_addr_get_ifindex(found) != reader->index)
+        if (header->nlmsg_type != RTM_NEWADDR || nlmsg_parse(header, sizeof(*head), found, IFA_MAX, NULL) < 0 ||
+            head->ifa_index != (uint32_t) reader->index)
                 return 0;
-        read_network_address(rtnl_addr_get_local(found), &address);
-        return address.family ? reader->handler(&address, reader->context) : 0;
+        flags = found[IFA_FLAGS] ? nla_get_u32(found[IFA_FLAGS]) : head->ifa_flags;
+        reader->tentative += (flags & IFA_F_TENTATIVE) != 0;
+        reader->failed += (flags & IFA_F_DADFAILED) != 0;
+        read_address_of(found[IFA_LOCAL] ? found[IFA_LOCAL] : found[IFA_ADDRESS], head->ifa_family, head->ifa_prefixlen,
+                        &address);
+        return address.family && reader->handler ? reader->handler(&address, reader->context) : 0;
 }
 
-int link_addresses(struct netlink *netlink, int index, link_address_handler handler, void *context, struct error *err) {
-        const struct ifaddrmsg head = {.ifa_family = AF_UNSPEC, .ifa_index = (uint32_t) index};
-        struct address_reader reader = {.index = index, .handler = handler, .context = context};
+static int read_addresses(struct netlink *netlink, struct address_reader *reader, struct error *err) {
+        const struct ifaddrmsg head = {.ifa_family = AF_UNSPEC, .ifa_index = (uint32_t) reader->index};
         int r;
 
         do
                 r = netlink_query(netlink, netlink_message(RTM_GETADDR, NLM_F_DUMP, &head, sizeof(head), 0),
-                                  read_address, &reader);
+                                  read_address, reader);
         while (r == -EINTR);
         return r < 0 ? error_errno(err, -r, "cannot read the addresses of a link") : 0;
+}
+
+int link_addresses(struct netlink *netlink, int index, link_address_handler handler, void *context, struct error *err) {
+        struct address_reader reader = {.index = index, .handler = handler, .context = context};
+
+        return read_addresses(netlink, &reader, err);
+}
+
+int link_settle(struct netlink *netlink, int index, int timeout_ms, struct error *err) {
+        const struct timespec pause = {.tv_nsec = 20 * 1000000L};
+
+        for (int waited = 0; waited <= timeout_ms; waited += 20) {
+                struct address_reader reader = {.index = index};
+                int r = read_addresses(netlink, &reader, err);
+
+                if (r < 0)
+                        return r;
+                if (reader.failed)
+                        return error_set(err, EADDRINUSE,
+                                         "another host of the network has an IPv6 address of the "
+                                         "container already");
+                if (reader.tentative == 0)
+                        return 0;
+                (void) nanosleep(&pause, NULL);
+        }
+        return error_set(err, ETIMEDOUT, "IPv6 addresses are still being tried after %d seconds", timeout_ms / 1000);
 }
 
 /* Which of a result's addresses or routes have been seen. */
@@ -234,19 +249,22 @@ static int check_address(const struct cni_address *address, void *context) {
 }
 
 static int check_route(struct nlmsghdr *header, void *context) {
-        _cleanup_(put_route) struct rtnl_route *found = header->nlmsg_type == RTM_NEWROUTE ? parse(header) : NULL;
-        struct rtnl_nexthop *hop = found ? rtnl_route_nexthop_n(found, 0) : NULL;
         struct cni_address destination = {0}, gateway = {0};
+        const struct rtmsg *head = nlmsg_data(header);
         const struct checker *checker = context;
+        struct nlattr *found[RTA_MAX + 1];
 
-        if (!hop || rtnl_route_nh_get_ifindex(hop) != checker->index)
+        if (header->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(header, sizeof(*head), found, RTA_MAX, NULL) < 0 ||
+            !found[RTA_OIF] || nla_get_u32(found[RTA_OIF]) != (uint32_t) checker->index)
                 return 0;
-        read_network_address(rtnl_route_get_dst(found), &destination);
-        read_network_address(rtnl_route_nh_get_gateway(hop), &gateway);
+        destination.family = head->rtm_family;
+        read_address_of(found[RTA_DST], head->rtm_family, head->rtm_dst_len, &destination);
+        read_address_of(found[RTA_GATEWAY], head->rtm_family, 0, &gateway);
         for (size_t i = 0; i < checker->result->route_count; i++) {
                 const struct cni_route *route = &checker->result->routes[i];
 
-                if (route->destination.prefix == destination.prefix &&
+                if (route->destination.family == destination.family &&
+                    route->destination.prefix == destination.prefix &&
                     cni_address_within(&route->destination, &destination) &&
                     (!route->gateway.family || cni_address_equal(&route->gateway, &gateway)))
                         checker->seen[i] = true;
@@ -257,7 +275,7 @@ static int check_route(struct nlmsghdr *header, void *context) {
 int link_check(struct netlink *netlink, int index, const struct cni_result *result, struct error *err) {
         const struct rtmsg head = {.rtm_family = AF_UNSPEC};
         size_t most = result->ip_count > result->route_count ? result->ip_count : result->route_count;
-        _cleanup_free_ bool *seen = xcalloc(most, sizeof(bool));
+        _cleanup_free_ bool *seen = xcalloc(most + 1, sizeof(bool));
         struct checker checker = {.result = result, .seen = seen, .index = index};
         char text[CNI_ADDRESS_SIZE];
         int r;
@@ -283,14 +301,14 @@ int link_check(struct netlink *netlink, int index, const struct cni_result *resu
 
 /* The link that a default route goes by. */
 static int find_default_route(struct nlmsghdr *header, void *context) {
-        _cleanup_(put_route) struct rtnl_route *found = header->nlmsg_type == RTM_NEWROUTE ? parse(header) : NULL;
-        struct rtnl_nexthop *hop = found ? rtnl_route_nexthop_n(found, 0) : NULL;
-        struct nl_addr *destination = found ? rtnl_route_get_dst(found) : NULL;
+        const struct rtmsg *head = nlmsg_data(header);
+        struct nlattr *found[RTA_MAX + 1];
         int *index = context;
 
-        if (*index == 0 && hop && rtnl_route_get_table(found) == RT_TABLE_MAIN &&
-            rtnl_route_get_type(found) == RTN_UNICAST && destination && nl_addr_get_prefixlen(destination) == 0)
-                *index = rtnl_route_nh_get_ifindex(hop);
+        if (*index == 0 && header->nlmsg_type == RTM_NEWROUTE && head->rtm_table == RT_TABLE_MAIN &&
+            head->rtm_type == RTN_UNICAST && head->rtm_dst_len == 0 &&
+            nlmsg_parse(header, sizeof(*head), found, RTA_MAX, NULL) >= 0 && found[RTA_OIF])
+                *index = (int) nla_get_u32(found[RTA_OIF]);
         return 0;
 }
 

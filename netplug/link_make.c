@@ -3,59 +3,98 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 #include <netlink/msg.h>
-#include <netlink/route/link.h>
-#include <netlink/route/link/bridge.h>
-#include <netlink/route/link/veth.h>
 #include <sys/socket.h>
 
 #include "link.h"
 #include "link_message.h"
 
-/* What both ends of a pair and a bridge may be given. */
-static void describe(struct rtnl_link *link, const char *name, const char *mac, int64_t mtu) {
-        _cleanup_(put_bytes) struct nl_addr *address = NULL;
+/* What any link may be given. */
+static void put_common(struct nl_msg *message, const char *mac, int64_t mtu) {
+        uint8_t bytes[6];
 
-        rtnl_link_set_name(link, name);
         if (mtu)
-                rtnl_link_set_mtu(link, (unsigned int) mtu);
-        if (mac && nl_addr_parse(mac, AF_LLC, &address) == 0)
-                rtnl_link_set_addr(link, address);
+                link_put_u32(message, IFLA_MTU, (uint32_t) mtu);
+        if (mac && link_mac_parse(mac, bytes) == 0)
+                link_put(message, IFLA_ADDRESS, bytes, sizeof(bytes));
+}
+
+/* Opens the part for a kind's own attributes. */
+static struct nlattr *open_kind(struct nl_msg *message, const char *kind, struct nlattr **info) {
+        *info = link_nest(message, IFLA_LINKINFO);
+        link_put_text(message, IFLA_INFO_KIND, kind);
+        return link_nest(message, IFLA_INFO_DATA);
+}
+
+static void close_kind(struct nl_msg *message, struct nlattr *info, struct nlattr *data) {
+        (void) nla_nest_end(message, data);
+        (void) nla_nest_end(message, info);
+}
+
+/* Sends a request for a link that the kernel may not have. */
+static int request(struct netlink *netlink, struct nl_msg *message, const char *kind, const char *name,
+                   struct error *err) {
+        int r = netlink_request(netlink, message);
+
+        if (r == -EOPNOTSUPP)
+                return error_set(err, EOPNOTSUPP, "cannot make link %s: this kernel has no links of kind %s", name,
+                                 kind);
+        return r < 0 ? error_errno(err, -r, "cannot make link %s of kind %s", name, kind) : 0;
 }
 
 int link_bridge_add(struct netlink *netlink, const struct link_bridge *bridge, struct error *err) {
-        _cleanup_(put_link) struct rtnl_link *link = link_sure(rtnl_link_bridge_alloc());
+        struct nl_msg *message = link_new_message(bridge->name, IFF_UP);
+        const uint8_t on = 1;
+        struct nlattr *info, *data;
+
+        put_common(message, bridge->mac, bridge->mtu);
+        data = open_kind(message, "bridge", &info);
+        if (bridge->vlans)
+                link_put(message, IFLA_BR_VLAN_FILTERING, &on, sizeof(on));
+        close_kind(message, info, data);
+        return request(netlink, message, "bridge", bridge->name, err);
+}
+
+int link_bridge_filter_vlans(struct netlink *netlink, const char *name, struct error *err) {
+        struct nl_msg *message = link_change_message(0, 0, 0);
+        const uint8_t on = 1;
+        struct nlattr *info, *data;
         int r;
 
-        describe(link, bridge->name, bridge->mac, bridge->mtu);
-        rtnl_link_set_flags(link, IFF_UP);
-        r = netlink_request(netlink, link_add_request(link, NLM_F_CREATE | NLM_F_EXCL));
-        if (r < 0)
-                return error_errno(err, -r, "cannot make bridge %s", bridge->name);
-        return 0;
+        link_put_text(message, IFLA_IFNAME, name);
+        data = open_kind(message, "bridge", &info);
+        link_put(message, IFLA_BR_VLAN_FILTERING, &on, sizeof(on));
+        close_kind(message, info, data);
+        r = netlink_request(netlink, message);
+        return r < 0 ? error_errno(err, -r, "cannot make bridge %s tell VLANs apart", name) : 0;
 }
 
 static struct nl_msg *veth_message(const struct link_veth *veth) {
-        _cleanup_(put_link) struct rtnl_link *link = link_sure(rtnl_link_veth_alloc());
-        _cleanup_(put_link) struct rtnl_link *peer = link_sure(rtnl_link_veth_get_peer(link));
+        struct nl_msg *message = link_new_message(veth->name, IFF_UP);
+        const struct ifinfomsg head = {0};
+        struct nlattr *info, *data, *peer;
 
-        describe(link, veth->name, veth->mac, veth->mtu);
-        rtnl_link_set_flags(link, IFF_UP);
+        put_common(message, veth->mac, veth->mtu);
         if (veth->master)
-                rtnl_link_set_master(link, veth->master);
+                link_put_u32(message, IFLA_MASTER, (uint32_t) veth->master);
+        data = open_kind(message, "veth", &info);
         /* The peer cannot be up before it has its other end: link_configure() sets it up. */
-        describe(peer, veth->peer_name, veth->peer_mac, veth->mtu);
-        rtnl_link_set_ns_fd(peer, veth->peer_netns);
-        return link_add_request(link, NLM_F_CREATE | NLM_F_EXCL);
+        peer = link_nest(message, VETH_INFO_PEER);
+        link_put_raw(message, &head, sizeof(head));
+        link_put_text(message, IFLA_IFNAME, veth->peer_name);
+        put_common(message, veth->peer_mac, veth->mtu);
+        if (veth->peer_netns >= 0)
+                link_put_u32(message, IFLA_NET_NS_FD, (uint32_t) veth->peer_netns);
+        (void) nla_nest_end(message, peer);
+        close_kind(message, info, data);
+        return message;
 }
 
-/*
- * Flags of a bridge's port, which can be set once it is one. Put by hand: libnl-route (3.7) knows no isolated ports,
- * and sets hairpin by the link's index alone, which nobody knows yet in the batch that makes the link.
- */
+/* Flags of a bridge's port, which can be set once it is one. */
 static struct nl_msg *port_message(const struct link_veth *veth) {
         struct nl_msg *message = link_change_message(0, 0, 0);
-        const uint8_t on = 1;
+        const uint8_t on = 1, off = 0;
         struct nlattr *info, *data;
 
         link_put_text(message, IFLA_IFNAME, veth->name);
@@ -66,8 +105,11 @@ static struct nl_msg *port_message(const struct link_veth *veth) {
                 link_put(message, IFLA_BRPORT_MODE, &on, sizeof(on));
         if (veth->isolated)
                 link_put(message, IFLA_BRPORT_ISOLATED, &on, sizeof(on));
-        (void) nla_nest_end(message, data);
-        (void) nla_nest_end(message, info);
+        if (veth->locked) {
+                link_put(message, IFLA_BRPORT_LEARNING, &off, sizeof(off));
+                link_put(message, IFLA_BRPORT_LOCKED, &on, sizeof(on));
+        }
+        close_kind(message, info, data);
         return message;
 }
 
@@ -77,7 +119,7 @@ int link_veth_add(struct netlink *netlink, const struct link_veth *veth, struct 
         int r;
 
         netlink_batch_add(&batch, veth_message(veth));
-        if (veth->hairpin || veth->isolated)
+        if (veth->hairpin || veth->isolated || veth->locked)
                 netlink_batch_add(&batch, port_message(veth));
         r = netlink_batch_send(netlink, &batch, batch.count - 1, &failure);
         if (r >= 0)
@@ -94,47 +136,26 @@ int link_veth_add(struct netlink *netlink, const struct link_veth *veth, struct 
 }
 
 int link_macvlan_add(struct netlink *netlink, const struct link_macvlan *macvlan, struct error *err) {
-        struct nl_msg *message = link_change_message(0, 0, 0);
+        struct nl_msg *message = link_new_message(macvlan->name, 0);
         struct nlattr *info, *data;
-        uint8_t mac[6];
-        int r;
 
-        nlmsg_hdr(message)->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
-        link_put_text(message, IFLA_IFNAME, macvlan->name);
+        put_common(message, macvlan->mac, macvlan->mtu);
         link_put_u32(message, IFLA_LINK, (uint32_t) macvlan->master);
         if (macvlan->netns_fd >= 0)
                 link_put_u32(message, IFLA_NET_NS_FD, (uint32_t) macvlan->netns_fd);
-        if (macvlan->mtu)
-                link_put_u32(message, IFLA_MTU, (uint32_t) macvlan->mtu);
-        if (macvlan->mac && link_mac_parse(macvlan->mac, mac) == 0)
-                link_put(message, IFLA_ADDRESS, mac, sizeof(mac));
-        info = link_nest(message, IFLA_LINKINFO);
-        link_put_text(message, IFLA_INFO_KIND, "macvlan");
-        data = link_nest(message, IFLA_INFO_DATA);
+        data = open_kind(message, "macvlan", &info);
         link_put_u32(message, IFLA_MACVLAN_MODE, macvlan->mode);
-        (void) nla_nest_end(message, data);
-        (void) nla_nest_end(message, info);
-        r = netlink_request(netlink, message);
-        if (r == -EOPNOTSUPP)
-                return error_set(err, EOPNOTSUPP, "cannot make a macvlan link: this kernel has none (CONFIG_MACVLAN)");
-        return r < 0 ? error_errno(err, -r, "cannot make a macvlan link") : 0;
+        close_kind(message, info, data);
+        return request(netlink, message, "macvlan", macvlan->name, err);
 }
 
 int link_ifb_add(struct netlink *netlink, const char *name, int mtu, int queue, struct error *err) {
-        struct nl_msg *message = link_change_message(0, IFF_UP, 0);
-        struct nlattr *info;
-        int r;
+        struct nl_msg *message = link_new_message(name, IFF_UP);
+        struct nlattr *info, *data;
 
-        nlmsg_hdr(message)->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
-        link_put_text(message, IFLA_IFNAME, name);
-        link_put_u32(message, IFLA_MTU, (uint32_t) mtu);
+        put_common(message, NULL, mtu);
         link_put_u32(message, IFLA_TXQLEN, (uint32_t) queue);
-        info = link_nest(message, IFLA_LINKINFO);
-        link_put_text(message, IFLA_INFO_KIND, "ifb");
-        (void) nla_nest_end(message, info);
-        r = netlink_request(netlink, message);
-        if (r == -EOPNOTSUPP)
-                return error_set(err, EOPNOTSUPP, "cannot make link %s: this kernel has no ifb links (CONFIG_IFB)",
-                                 name);
-        return r < 0 ? error_errno(err, -r, "cannot make link %s", name) : 0;
+        data = open_kind(message, "ifb", &info);
+        close_kind(message, info, data);
+        return request(netlink, message, "ifb", name, err);
 }

@@ -8,7 +8,7 @@ set -eu
 # What compiling, linking and the demo need.
 build='
         gcc libc6-dev linux-libc-dev make pkg-config
-        libarchive-dev libcap-dev libnl-3-dev libnl-route-3-dev
+        libarchive-dev libcap-dev libnl-3-dev
         libseccomp-dev libssl-dev libsystemd-dev libyajl-dev
         libacl1-dev libbz2-dev liblz4-dev liblzma-dev libzstd-dev nettle-dev zlib1g-dev
         busybox-static
