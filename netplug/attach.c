@@ -181,6 +181,19 @@ const struct cni_interface *attach_host_interface(const struct cni_result *resul
         return NULL;
 }
 
+const char *attach_forward_link(const struct cni_result *result) {
+        const struct cni_interface *first = attach_host_interface(result, 0), *next;
+        size_t size = first ? strlen(first->name) : 0;
+
+        if (!first || !attach_link_name_is_valid(first->name))
+                return NULL;
+        for (size_t i = 1; (next = attach_host_interface(result, i)); i++)
+                if (strncmp(next->name, first->name, size) == 0 && next->name[size] == '.' &&
+                    attach_link_name_is_valid(next->name))
+                        return next->name;
+        return first->name;
+}
+
 struct cni_address *attach_addresses(struct plugin_call *call, const struct cni_result *result, size_t *count) {
         struct cni_address *addresses = arena_alloc(call->arena, result->ip_count + 1, sizeof(*addresses));
 

@@ -18,6 +18,7 @@ bool attach_link_name_is_valid(const char *name);
 enum attach_kind {
         ATTACH_PAIR = 'v',    /* the host's end of a pair */
         ATTACH_QUEUE = 'q',   /* an ifb, for rates */
+        ATTACH_GATEWAY = 'g', /* the port of a VLAN's gateway: of a bridge and a VLAN, not of an attachment */
         ATTACH_MACVLAN = 'm', /* a macvlan that has not got its own name yet */
 };
 
@@ -73,6 +74,12 @@ int attach_configure(struct plugin_call *call, struct netlink *container, struct
 
 /** The n-th interface of a result that is on the host, or NULL. */
 const struct cni_interface *attach_host_interface(const struct cni_result *result, size_t n);
+
+/**
+ * The host's link that packets to and from the container are forwarded by, or NULL: the bridge,
+ * the gateway of a VLAN on it (BRIDGE.ID), or else the first one that is on the host.
+ */
+const char *attach_forward_link(const struct cni_result *result);
 
 /** The addresses of the container's link in a result, in the call's arena; all of them where none names an interface.
  */

@@ -9,68 +9,21 @@
 #include "../lib/str.h"
 #include "address_range.h"
 #include "attach.h"
+#include "bridge_options.h"
 #include "ipam.h"
 #include "link.h"
 #include "nft.h"
-#include "plugin.h"
 #include "sysctl.h"
 
-#define BRIDGE_DEFAULT "cni0"
-
-struct configuration {
-        const char *bridge;
-        bool is_gateway;
-        bool is_default_gateway;
-        bool force_address;
-        bool masquerade;
-        bool hairpin;
-        bool promiscuous;
-        bool isolated;
-        int64_t mtu;
-        char mac[LINK_MAC_SIZE]; /* asked for; "" for none */
-};
-
-/* Options of the reference plugin that change what is attached, and that we do not have. */
-static const char *const refused[] = {"vlan", "vlanTrunk", "macspoofchk", "enabledad", "disableContainerInterface",
-                                      NULL};
-
-static int parse_configuration(struct plugin_call *call, struct configuration *conf, struct error *err) {
-        const struct {
-                const char *key;
-                bool *target;
-        } flags[] = {{"isGateway", &conf->is_gateway},       {"isDefaultGateway", &conf->is_default_gateway},
-                     {"forceAddress", &conf->force_address}, {"ipMasq", &conf->masquerade},
-                     {"hairpinMode", &conf->hairpin},        {"promiscMode", &conf->promiscuous},
-                     {"portIsolation", &conf->isolated}};
-        int r;
-
-        *conf = (struct configuration){.bridge = BRIDGE_DEFAULT};
-        r = json_get_string(call->conf, "bridge", &conf->bridge, err);
-        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(flags); i++)
-                r = json_get_bool(call->conf, flags[i].key, flags[i].target, err);
-        if (r >= 0)
-                r = json_get_i64(call->conf, "mtu", 0, LINK_MTU_MAX, &conf->mtu, err);
-        if (r >= 0)
-                r = plugin_refuse(call, refused, err);
-        if (r >= 0)
-                r = attach_requested_mac(call, NULL, conf->mac, err);
-        if (r < 0)
-                return r;
-        if (!attach_link_name_is_valid(conf->bridge))
-                return json_error(json_get(call->conf, "bridge"), err, EINVAL, "'%.64s' is not a name for a bridge",
-                                  conf->bridge);
-        if (conf->hairpin && conf->promiscuous)
-                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
-                                   "hairpinMode and promiscMode cannot both be set");
-        conf->is_gateway |= conf->is_default_gateway;
-        return 0;
-}
+/* How long addresses may be tried: as the reference plugin has it. */
+#define SETTLE_MS 10000
 
 /* --- the bridge -------------------------------------------------------------------------------------------------- */
 
-static int make_bridge(struct netlink *host, const struct configuration *conf, struct error *err) {
+static int make_bridge(struct netlink *host, const struct bridge_options *conf, struct error *err) {
         char mac[LINK_MAC_SIZE];
-        const struct link_bridge bridge = {.name = conf->bridge, .mac = mac, .mtu = conf->mtu};
+        const struct link_bridge bridge = {
+                .name = conf->bridge, .mac = mac, .mtu = conf->mtu, .vlans = conf->has_vlans};
         int r;
 
         link_mac_random(mac);
@@ -81,7 +34,7 @@ static int make_bridge(struct netlink *host, const struct configuration *conf, s
         return r < 0 ? r : attach_harden(conf->bridge, err);
 }
 
-static int ensure_bridge(struct netlink *host, const struct configuration *conf, struct link_info *out,
+static int ensure_bridge(struct netlink *host, const struct bridge_options *conf, struct link_info *out,
                          struct error *err) {
         int r;
 
@@ -97,7 +50,9 @@ static int ensure_bridge(struct netlink *host, const struct configuration *conf,
                 (void) error_set(err, EEXIST, "bridge: link %s is there, but is no bridge", conf->bridge);
                 return error_hint(err, "choose another name with the option `bridge`");
         }
-        if (!(out->flags & IFF_UP))
+        if (conf->has_vlans && !out->filters_vlans)
+                r = link_bridge_filter_vlans(host, conf->bridge, err);
+        if (r >= 0 && !(out->flags & IFF_UP))
                 r = link_set_flags(host, out->index, IFF_UP, err);
         if (r >= 0 && conf->promiscuous && !(out->flags & IFF_PROMISC))
                 r = link_set_flags(host, out->index, IFF_PROMISC, err);
@@ -127,7 +82,7 @@ static int compare_gateway(const struct cni_address *address, void *context) {
         return 0;
 }
 
-static int ensure_gateway(struct netlink *host, const struct configuration *conf, const struct link_info *bridge,
+static int ensure_gateway(struct netlink *host, const struct bridge_options *conf, const struct link_info *bridge,
                           const struct cni_ip *ip, struct error *err) {
         struct gateway_search search = {.wanted = ip->gateway};
         char text[CNI_ADDRESS_SIZE], wanted[CNI_ADDRESS_SIZE];
@@ -140,7 +95,7 @@ static int ensure_gateway(struct netlink *host, const struct configuration *conf
         for (size_t i = 0; i < search.other_count; i++) {
                 if (!conf->force_address) {
                         (void) error_set(err, EEXIST, "bridge %s has address %s, but the gateway is to be %s",
-                                         conf->bridge, cni_address_cidr(&search.other[i], text),
+                                         bridge->name, cni_address_cidr(&search.other[i], text),
                                          cni_address_cidr(&search.wanted, wanted));
                         return error_hint(err, "set forceAddress to replace it, or use another bridge");
                 }
@@ -151,24 +106,77 @@ static int ensure_gateway(struct netlink *host, const struct configuration *conf
         return link_address_add(host, bridge->index, &search.wanted, err);
 }
 
-static int ensure_gateways(struct netlink *host, const struct configuration *conf, const struct link_info *bridge,
-                           const struct cni_result *result, struct error *err) {
-        for (size_t i = 0; conf->is_gateway && i < result->ip_count; i++) {
-                int r;
+/*
+ * A VLAN has its gateway on a link of its own, BRIDGE.ID: one end of a pair, whose other end is a port in that VLAN.
+ * It stays, as the bridge does.
+ */
+static int ensure_vlan_link(struct netlink *host, const struct bridge_options *conf, const struct link_info *bridge,
+                            struct link_info *out, struct error *err) {
+        const struct link_vlans vlans = {.untagged = conf->vlans.untagged, .drop_default = conf->vlans.drop_default};
+        char name[2 * IFNAMSIZ], port[IFNAMSIZ], id[16], mac[LINK_MAC_SIZE], peer_mac[LINK_MAC_SIZE];
+        const struct link_veth veth = {.name = port,
+                                       .mac = mac,
+                                       .master = bridge->index,
+                                       .peer_name = name,
+                                       .peer_mac = peer_mac,
+                                       .peer_netns = -1,
+                                       .mtu = bridge->mtu};
+        struct link_info end = {0};
+        int r;
 
-                r = ensure_gateway(host, conf, bridge, &result->ips[i], err);
+        (void) snprintf(id, sizeof(id), "%d", conf->vlans.untagged);
+        (void) snprintf(name, sizeof(name), "%s.%s", conf->bridge, id);
+        if (strlen(name) >= IFNAMSIZ)
+                return error_set(err, ENAMETOOLONG,
+                                 "vlan: the gateway's link would be %s: %zu characters, but %d are "
+                                 "possible",
+                                 name, strlen(name), IFNAMSIZ - 1);
+        attach_link_name(ATTACH_GATEWAY, conf->bridge, id, "", port);
+        if (link_find(host, name, out, NULL) < 0) {
+                link_mac_random(mac);
+                link_mac_random(peer_mac);
+                r = link_veth_add(host, &veth, err);
+                /* EEXIST: somebody else, who attaches at the same time, was faster. */
                 if (r >= 0)
-                        r = sysctl_enable_forwarding(result->ips[i].address.family, err);
-                if (r < 0)
+                        r = attach_harden(port, err);
+                if (r >= 0)
+                        r = attach_harden(name, err);
+                if (r < 0 && r != -EEXIST)
                         return r;
         }
-        return 0;
+        r = link_find(host, name, out, err);
+        if (r >= 0)
+                r = link_find(host, port, &end, err);
+        if (r >= 0)
+                r = link_vlans_set(host, end.index, &vlans, err);
+        if (r >= 0 && !(out->flags & IFF_UP))
+                r = link_set_flags(host, out->index, IFF_UP, err);
+        return r < 0 ? error_wrap(err, "vlan") : 0;
+}
+
+static int ensure_gateways(struct netlink *host, const struct bridge_options *conf, const struct link_info *bridge,
+                           const struct cni_result *result, struct link_info *vlan_link, struct error *err) {
+        const struct link_info *holder = bridge;
+        int r = 0;
+
+        if (!conf->is_gateway || result->ip_count == 0)
+                return 0;
+        if (conf->vlans.untagged) {
+                r = ensure_vlan_link(host, conf, bridge, vlan_link, err);
+                holder = vlan_link;
+        }
+        for (size_t i = 0; r >= 0 && i < result->ip_count; i++) {
+                r = ensure_gateway(host, conf, holder, &result->ips[i], err);
+                if (r >= 0)
+                        r = sysctl_enable_forwarding(result->ips[i].address.family, err);
+        }
+        return r;
 }
 
 /* --- ADD --------------------------------------------------------------------------------------------------------- */
 
 /* Fills in gateways and the default route that the configuration asks for. */
-static int complete_result(struct plugin_call *call, const struct configuration *conf, struct cni_result *result,
+static int complete_result(struct plugin_call *call, const struct bridge_options *conf, struct cni_result *result,
                            struct error *err) {
         bool added[2] = {false, false};
 
@@ -196,14 +204,29 @@ static int complete_result(struct plugin_call *call, const struct configuration 
         return attach_dns(call, result, err);
 }
 
-static void put_interfaces(struct plugin_call *call, const struct link_info *bridge, const struct link_veth *veth,
-                           struct cni_result *result) {
-        int64_t mtu = veth->mtu ? veth->mtu : bridge->mtu;
-        struct cni_interface *interface = cni_result_add_interface(result, call->arena);
+/* What an ADD works with. */
+struct bridge_attachment {
+        const struct bridge_options *conf;
+        struct netlink host;
+        struct netlink container;
+        struct link_info bridge;
+        struct link_info vlan_link; /* the gateway of a VLAN, or empty */
+        bool linked;                /* the pair is made */
+};
 
-        *interface = (struct cni_interface){.name = arena_strdup(call->arena, bridge->name),
-                                            .mac = arena_strdup(call->arena, bridge->mac),
-                                            .mtu = bridge->mtu};
+static void attachment_close(struct bridge_attachment *attachment) {
+        netlink_close(&attachment->host);
+        netlink_close(&attachment->container);
+}
+
+#define _cleanup_attachment_ _cleanup_(attachment_close)
+
+static void put_interfaces(struct plugin_call *call, const struct bridge_attachment *attachment,
+                           const struct link_veth *veth, struct cni_result *result) {
+        int64_t mtu = veth->mtu ? veth->mtu : attachment->bridge.mtu;
+        struct cni_interface *interface;
+
+        attach_put_interface(call, result, &attachment->bridge, NULL);
         interface = cni_result_add_interface(result, call->arena);
         *interface = (struct cni_interface){
                 .name = arena_strdup(call->arena, veth->name), .mac = arena_strdup(call->arena, veth->mac), .mtu = mtu};
@@ -212,46 +235,83 @@ static void put_interfaces(struct plugin_call *call, const struct link_info *bri
                                             .mac = arena_strdup(call->arena, veth->peer_mac),
                                             .mtu = mtu,
                                             .sandbox = call->netns};
+        if (attachment->vlan_link.index)
+                attach_put_interface(call, result, &attachment->vlan_link, NULL);
 }
 
-/* What an ADD works with. */
-struct attachment {
-        const struct configuration *conf;
-        struct netlink host;
-        struct netlink container;
-        bool linked; /* the pair is made */
-};
+/* What can be set only once the port is there. */
+static int restrict_port(struct bridge_attachment *attachment, const struct link_veth *veth, struct error *err) {
+        const struct bridge_options *conf = attachment->conf;
+        struct link_info port;
+        bool locked = false;
+        int r;
 
-static void attachment_close(struct attachment *attachment) {
-        netlink_close(&attachment->host);
-        netlink_close(&attachment->container);
+        if (!conf->has_vlans && !conf->check_mac)
+                return 0;
+        r = link_find(&attachment->host, veth->name, &port, err);
+        if (r < 0)
+                return r;
+        if (conf->has_vlans && link_vlans_set(&attachment->host, port.index, &conf->vlans, err) < 0)
+                return error_wrap(err, "%s", conf->vlans.untagged ? "vlan" : "vlanTrunk");
+        if (!conf->check_mac)
+                return 0;
+        r = link_port_is_locked(&attachment->host, port.index, &locked, err);
+        if (r >= 0 && !locked)
+                return error_set(err, EOPNOTSUPP, "macspoofchk: this kernel's bridges cannot lock a port (Linux 5.18)");
+        return r < 0 ? r : link_neighbour_add(&attachment->host, port.index, veth->peer_mac, err);
 }
 
-#define _cleanup_attachment_ _cleanup_(attachment_close)
+static int detect_duplicates(void *context, struct error *err) {
+        int r = sysctl_set_link("ipv6", context, "enhanced_dad", "1", err);
 
-static int attach(struct plugin_call *call, struct attachment *attachment, struct cni_result *result,
+        return r < 0 ? r : sysctl_set_link("ipv6", context, "accept_dad", "1", err);
+}
+
+/* The container's end. */
+static int configure_inside(struct plugin_call *call, struct bridge_attachment *attachment,
+                            const struct cni_result *result, struct error *err) {
+        const struct bridge_options *conf = attachment->conf;
+        struct link_info peer = {0};
+        int r;
+
+        if (conf->leave_down)
+                return 0;
+        r = attach_prepare_ipv6(call->netns_fd, call->ifname, result, err);
+        if (r >= 0 && conf->detect_duplicates)
+                r = link_inside(call->netns_fd, detect_duplicates, (void *) call->ifname, err);
+        if (r >= 0)
+                r = link_find(&attachment->container, call->ifname, &peer, err);
+        if (r >= 0)
+                r = link_configure(&attachment->container, peer.index, result,
+                                   conf->detect_duplicates ? LINK_DETECT_DUPLICATES : 0, err);
+        if (r >= 0 && conf->detect_duplicates)
+                r = link_settle(&attachment->container, peer.index, SETTLE_MS, err);
+        return r;
+}
+
+static int attach(struct plugin_call *call, struct bridge_attachment *attachment, struct cni_result *result,
                   struct error *err) {
-        const struct configuration *conf = attachment->conf;
+        const struct bridge_options *conf = attachment->conf;
         char name[IFNAMSIZ], mac[LINK_MAC_SIZE], peer_mac[LINK_MAC_SIZE];
         struct link_veth veth = {.name = name,
                                  .mac = mac,
                                  .hairpin = conf->hairpin,
                                  .isolated = conf->isolated,
+                                 .locked = conf->check_mac,
                                  .peer_name = call->ifname,
                                  .peer_mac = peer_mac,
                                  .peer_netns = call->netns_fd,
                                  .mtu = conf->mtu};
-        struct link_info bridge = {0}, peer = {0};
         int r;
 
         r = complete_result(call, conf, result, err);
         if (r >= 0)
-                r = ensure_bridge(&attachment->host, conf, &bridge, err);
+                r = ensure_bridge(&attachment->host, conf, &attachment->bridge, err);
         if (r >= 0)
-                r = ensure_gateways(&attachment->host, conf, &bridge, result, err);
+                r = ensure_gateways(&attachment->host, conf, &attachment->bridge, result, &attachment->vlan_link, err);
         if (r < 0)
                 return r;
-        veth.master = bridge.index;
+        veth.master = attachment->bridge.index;
         attach_link_name(ATTACH_PAIR, call->network, call->container_id, call->ifname, name);
         link_mac_random(mac);
         attach_mac(conf->mac, result, peer_mac);
@@ -259,27 +319,25 @@ static int attach(struct plugin_call *call, struct attachment *attachment, struc
         if (r < 0)
                 return r;
         attachment->linked = true;
-        r = attach_prepare_ipv6(call->netns_fd, call->ifname, result, err);
+        r = attach_harden(name, err);
         if (r >= 0)
-                r = attach_harden(name, err);
+                r = restrict_port(attachment, &veth, err);
         if (r >= 0)
-                r = link_find(&attachment->container, call->ifname, &peer, err);
-        if (r >= 0)
-                r = link_configure(&attachment->container, peer.index, result, 0, err);
+                r = configure_inside(call, attachment, result, err);
         if (r >= 0 && conf->masquerade)
                 r = attach_masquerade(call, result, err);
         if (r >= 0)
-                put_interfaces(call, &bridge, &veth, result);
+                put_interfaces(call, attachment, &veth, result);
         return r;
 }
 
 static int bridge_add(struct plugin_call *call, struct cni_result *result, struct error *err) {
-        struct configuration conf;
-        _cleanup_attachment_ struct attachment attachment = {
+        struct bridge_options conf;
+        _cleanup_attachment_ struct bridge_attachment attachment = {
                 .conf = &conf, .host = NETLINK_CLOSED, .container = NETLINK_CLOSED};
         int r;
 
-        r = parse_configuration(call, &conf, err);
+        r = bridge_options_parse(call, &conf, err);
         if (r >= 0)
                 r = attach_open(call, &attachment.host, &attachment.container, err);
         if (r < 0)
@@ -299,13 +357,13 @@ static int bridge_add(struct plugin_call *call, struct cni_result *result, struc
 /* --- the other commands ------------------------------------------------------------------------------------------ */
 
 static int bridge_del(struct plugin_call *call, struct error *err) {
-        struct configuration conf;
-        int r = parse_configuration(call, &conf, err);
+        struct bridge_options conf;
+        int r = bridge_options_parse(call, &conf, err);
 
         return r < 0 ? r : attach_detach(call, conf.masquerade, err);
 }
 
-static int check_host_side(struct plugin_call *call, const struct configuration *conf, struct error *err) {
+static int check_host_side(struct plugin_call *call, const struct bridge_options *conf, struct error *err) {
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
         const struct cni_interface *end = attach_host_interface(&call->previous, 1);
         struct link_info bridge = {0}, veth = {0};
@@ -326,14 +384,16 @@ static int check_host_side(struct plugin_call *call, const struct configuration 
                 return r;
         if (veth.master != bridge.index)
                 return error_set(err, ENOENT, "link %s is not a port of bridge %s", end->name, conf->bridge);
-        return 0;
+        if (conf->promiscuous && !bridge.promiscuous)
+                return error_set(err, ENOENT, "bridge %s does not see all packets (promiscMode)", conf->bridge);
+        return conf->has_vlans ? link_vlans_check(&host, veth.index, &conf->vlans, err) : 0;
 }
 
 static int bridge_check(struct plugin_call *call, struct error *err) {
-        struct configuration conf;
+        struct bridge_options conf;
         int r;
 
-        r = parse_configuration(call, &conf, err);
+        r = bridge_options_parse(call, &conf, err);
         if (r >= 0)
                 r = ipam_pass_on(call, err);
         if (r >= 0)
@@ -346,15 +406,15 @@ static int bridge_check(struct plugin_call *call, struct error *err) {
 }
 
 static int bridge_status(struct plugin_call *call, struct error *err) {
-        struct configuration conf;
-        int r = parse_configuration(call, &conf, err);
+        struct bridge_options conf;
+        int r = bridge_options_parse(call, &conf, err);
 
         return r < 0 ? r : attach_status(call, conf.masquerade, err);
 }
 
 static int bridge_gc(struct plugin_call *call, struct error *err) {
-        struct configuration conf;
-        int r = parse_configuration(call, &conf, err);
+        struct bridge_options conf;
+        int r = bridge_options_parse(call, &conf, err);
 
         return r < 0 ? r : attach_collect(call, err);
 }

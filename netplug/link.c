@@ -129,9 +129,10 @@ static int32_t number(const struct nlattr *from) {
         return from && nla_len(from) >= (int) sizeof(uint32_t) ? (int32_t) nla_get_u32(from) : 0;
 }
 
-/* The kind of a link, and for a macvlan its mode. */
+/* The kind of a link, and what a macvlan or a bridge has of its own. */
 static void read_kind(struct nlattr *from, struct link_info *info) {
-        struct nlattr *about[IFLA_INFO_MAX + 1], *data[IFLA_MACVLAN_MAX + 1];
+        struct nlattr *about[IFLA_INFO_MAX + 1], *data[IFLA_BR_MAX + 1];
+        _Static_assert(IFLA_MACVLAN_MAX <= IFLA_BR_MAX, "room for the attributes of either kind");
 
         if (!from || nla_parse_nested(about, IFLA_INFO_MAX, from, NULL) < 0)
                 return;
@@ -139,6 +140,9 @@ static void read_kind(struct nlattr *from, struct link_info *info) {
         if (strcmp(info->kind, "macvlan") == 0 && about[IFLA_INFO_DATA] &&
             nla_parse_nested(data, IFLA_MACVLAN_MAX, about[IFLA_INFO_DATA], NULL) >= 0)
                 info->mode = (unsigned int) number(data[IFLA_MACVLAN_MODE]);
+        if (strcmp(info->kind, "bridge") == 0 && about[IFLA_INFO_DATA] &&
+            nla_parse_nested(data, IFLA_BR_MAX, about[IFLA_INFO_DATA], NULL) >= 0)
+                info->filters_vlans = data[IFLA_BR_VLAN_FILTERING] && nla_get_u8(data[IFLA_BR_VLAN_FILTERING]);
 }
 
 static bool read_link(struct nlmsghdr *header, struct link_info *info) {

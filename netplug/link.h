@@ -29,7 +29,8 @@ struct link_info {
         int netns;  /* number of the namespace that other is in, see link_netns_number(); -1: this one, or not told */
         int queue;  /* the longest queue of packets to send */
         bool promiscuous;
-        unsigned int mode; /* of a macvlan: MACVLAN_MODE_BRIDGE, ... */
+        unsigned int mode;  /* of a macvlan: MACVLAN_MODE_BRIDGE, ... */
+        bool filters_vlans; /* a bridge that tells VLANs apart */
         char name[IFNAMSIZ];
         char alias[IFNAMSIZ]; /* cut to that length; "" for none */
         char kind[16];        /* "bridge", "veth", ..., "" for hardware and the loopback */
