@@ -20,6 +20,11 @@
 
 /* --- the bridge -------------------------------------------------------------------------------------------------- */
 
+/* The option that VLANs are asked for by. */
+static const char *vlan_option(const struct bridge_options *conf) {
+        return conf->vlans.untagged ? "vlan" : "vlanTrunk";
+}
+
 static int make_bridge(struct netlink *host, const struct bridge_options *conf, struct error *err) {
         char mac[LINK_MAC_SIZE];
         const struct link_bridge bridge = {
@@ -31,6 +36,8 @@ static int make_bridge(struct netlink *host, const struct bridge_options *conf, 
         /* Somebody else, who attaches at the same time, was faster. */
         if (r == -EEXIST)
                 return 0;
+        if (r == -EOPNOTSUPP && conf->has_vlans)
+                return error_wrap(err, "%s", vlan_option(conf));
         return r < 0 ? r : attach_harden(conf->bridge, err);
 }
 
@@ -50,8 +57,8 @@ static int ensure_bridge(struct netlink *host, const struct bridge_options *conf
                 (void) error_set(err, EEXIST, "bridge: link %s is there, but is no bridge", conf->bridge);
                 return error_hint(err, "choose another name with the option `bridge`");
         }
-        if (conf->has_vlans && !out->filters_vlans)
-                r = link_bridge_filter_vlans(host, conf->bridge, err);
+        if (conf->has_vlans && !out->filters_vlans && link_bridge_filter_vlans(host, conf->bridge, err) < 0)
+                return error_wrap(err, "%s", vlan_option(conf));
         if (r >= 0 && !(out->flags & IFF_UP))
                 r = link_set_flags(host, out->index, IFF_UP, err);
         if (r >= 0 && conf->promiscuous && !(out->flags & IFF_PROMISC))
@@ -252,7 +259,7 @@ static int restrict_port(struct bridge_attachment *attachment, const struct link
         if (r < 0)
                 return r;
         if (conf->has_vlans && link_vlans_set(&attachment->host, port.index, &conf->vlans, err) < 0)
-                return error_wrap(err, "%s", conf->vlans.untagged ? "vlan" : "vlanTrunk");
+                return error_wrap(err, "%s", vlan_option(conf));
         if (!conf->check_mac)
                 return 0;
         r = link_port_is_locked(&attachment->host, port.index, &locked, err);

@@ -119,7 +119,7 @@ static int add_server(const struct cni_address *address, void *context) {
 
 static int add_addresses(struct plugin_call *call, const struct cni_result *result, struct dns_entry *entry,
                          struct error *err) {
-        const struct cni_interface *interface = attach_host_interface(result, 0);
+        const char *forward = attach_forward_link(result);
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
         struct server_search search = {.entry = entry};
         struct link_info link = {0};
@@ -129,21 +129,21 @@ static int add_addresses(struct plugin_call *call, const struct cni_result *resu
         search.containers = attach_addresses(call, result, &search.count);
         for (size_t i = 0; i < search.count; i++)
                 str_list_add(&entry->addresses, cni_address_text(&search.containers[i], text));
-        if (!interface || search.count == 0)
+        if (!forward || search.count == 0)
                 return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
                                    "prevResult: %s; dnsname must come after a plugin that links the container to this "
                                    "host and gives it an address",
-                                   interface ? "has no address of the container" : "has no link of this host");
+                                   forward ? "has no address of the container" : "has no link of this host");
         r = link_open(-1, &host, err);
         if (r >= 0)
-                r = link_find(&host, interface->name, &link, err);
+                r = link_find(&host, forward, &link, err);
         if (r >= 0)
                 r = link_addresses(&host, link.index, add_server, &search, err);
         if (r < 0 || entry->servers.count)
                 return r;
         (void) plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EADDRNOTAVAIL,
                            "link %s has no address in the container's network, so no name server can be reached there",
-                           interface->name);
+                           forward);
         return error_hint(err, "set isGateway in the configuration of bridge");
 }
 

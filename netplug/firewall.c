@@ -60,13 +60,6 @@ static int parse_configuration(struct plugin_call *call, struct nft_forward *out
         return 0;
 }
 
-/* The link forwarded packets come from: the bridge, or the host's end of the pair. NULL: nothing is forwarded. */
-static const char *forward_link(const struct cni_result *result) {
-        const struct cni_interface *interface = attach_host_interface(result, 0);
-
-        return interface && attach_link_name_is_valid(interface->name) ? interface->name : NULL;
-}
-
 /* The configuration, with what the result says is forwarded. Returns 1, 0 when nothing is, or a negative errno. */
 static int prepare(struct plugin_call *call, const struct cni_result *result, struct nft_forward *out,
                    struct error *err) {
@@ -78,7 +71,7 @@ static int prepare(struct plugin_call *call, const struct cni_result *result, st
         if (r < 0)
                 return r;
         out->addresses = attach_addresses(call, result, &out->count);
-        out->link = forward_link(result);
+        out->link = attach_forward_link(result);
         return out->count && out->link;
 }
 

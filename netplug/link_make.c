@@ -9,6 +9,7 @@
 
 #include "link.h"
 #include "link_message.h"
+#include "link_vlan.h"
 
 /* What any link may be given. */
 static void put_common(struct nl_msg *message, const char *mac, int64_t mtu) {
@@ -47,13 +48,15 @@ int link_bridge_add(struct netlink *netlink, const struct link_bridge *bridge, s
         struct nl_msg *message = link_new_message(bridge->name, IFF_UP);
         const uint8_t on = 1;
         struct nlattr *info, *data;
+        int r;
 
         put_common(message, bridge->mac, bridge->mtu);
         data = open_kind(message, "bridge", &info);
         if (bridge->vlans)
                 link_put(message, IFLA_BR_VLAN_FILTERING, &on, sizeof(on));
         close_kind(message, info, data);
-        return request(netlink, message, "bridge", bridge->name, err);
+        r = request(netlink, message, "bridge", bridge->name, err);
+        return r == -EOPNOTSUPP && bridge->vlans ? link_vlans_missing(err) : r;
 }
 
 int link_bridge_filter_vlans(struct netlink *netlink, const char *name, struct error *err) {
@@ -67,6 +70,8 @@ int link_bridge_filter_vlans(struct netlink *netlink, const char *name, struct e
         link_put(message, IFLA_BR_VLAN_FILTERING, &on, sizeof(on));
         close_kind(message, info, data);
         r = netlink_request(netlink, message);
+        if (r == -EOPNOTSUPP)
+                return link_vlans_missing(err);
         return r < 0 ? error_errno(err, -r, "cannot make bridge %s tell VLANs apart", name) : 0;
 }
 

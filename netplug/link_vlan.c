@@ -76,6 +76,11 @@ static struct nl_msg *clear_message(int index) {
         return message;
 }
 
+int link_vlans_missing(struct error *err) {
+        return error_set(err, EOPNOTSUPP,
+                         "this kernel's bridges do not tell VLANs apart (CONFIG_BRIDGE_VLAN_FILTERING)");
+}
+
 int link_vlans_set(struct netlink *netlink, int index, const struct link_vlans *vlans, struct error *err) {
         _cleanup_netlink_batch_ struct netlink_batch batch = {0};
         int r;
@@ -85,8 +90,7 @@ int link_vlans_set(struct netlink *netlink, int index, const struct link_vlans *
         netlink_batch_add(&batch, set_message(index, vlans));
         r = netlink_batch_send(netlink, &batch, batch.count - 1, NULL);
         if (r == -EOPNOTSUPP)
-                return error_set(err, EOPNOTSUPP,
-                                 "this kernel's bridges do not tell VLANs apart (CONFIG_BRIDGE_VLAN_FILTERING)");
+                return link_vlans_missing(err);
         return r < 0 ? error_errno(err, -r, "cannot put the port into its VLANs") : 0;
 }
 

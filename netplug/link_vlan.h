@@ -22,6 +22,9 @@ struct link_vlans {
 void link_vlans_add(struct link_vlans *vlans, int first, int last);
 bool link_vlans_has(const struct link_vlans *vlans, int id);
 
+/** Sets -EOPNOTSUPP: the kernel's bridges do not tell VLANs apart. */
+int link_vlans_missing(struct error *err);
+
 /** Puts a port into VLANs. -EOPNOTSUPP when the kernel's bridges do not tell them apart. */
 int link_vlans_set(struct netlink *netlink, int index, const struct link_vlans *vlans, struct error *err);
 

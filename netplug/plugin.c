@@ -47,31 +47,3 @@ int plugin_args(const struct plugin_call *call, const struct json **out, struct 
         *out = NULL;
         return r < 0 ? r : json_get_object(args, "cni", out, err);
 }
-
-/* Whether a member asks for something: false, 0, "", empty lists and null do not. */
-static bool is_set(const struct json *member) {
-        if (!member)
-                return false;
-        switch (member->type) {
-        case JSON_BOOL:
-                return member->boolean;
-        case JSON_NUMBER:
-                return strcmp(member->text, "0") != 0;
-        case JSON_STRING:
-                return member->text[0] != '\0';
-        case JSON_OBJECT:
-        case JSON_ARRAY:
-                return member->count > 0;
-        case JSON_NULL:
-                break;
-        }
-        return false;
-}
-
-int plugin_refuse(struct plugin_call *call, const char *const *members, struct error *err) {
-        for (; *members; members++)
-                if (is_set(json_get(call->conf, *members)))
-                        return plugin_fail(call, CNI_CODE_UNSUPPORTED_FIELD, err, ENOTSUP,
-                                           "%s: not supported in this build", *members);
-        return 0;
-}

@@ -67,9 +67,6 @@ int plugin_args(const struct plugin_call *call, const struct json **out, struct 
 /** Fails with a CNI error code: sets call->code and returns what error_set() returned. */
 #define plugin_fail(call_, code_, ...) ((call_)->code = (code_), error_set(__VA_ARGS__))
 
-/** -EINVAL when a member is set that asks for something this build does not do. */
-int plugin_refuse(struct plugin_call *call, const char *const *members, struct error *err);
-
 extern const struct plugin plugin_bandwidth;
 extern const struct plugin plugin_bridge;
 extern const struct plugin plugin_dnsname;

@@ -14,7 +14,6 @@
 
 static void fill_publish(struct plugin_call *call, const struct portmap_conf *conf, const struct cni_result *result,
                          struct nft_publish *out) {
-        const struct cni_interface *interface = attach_host_interface(result, 0);
         size_t count;
         const struct cni_address *addresses = attach_addresses(call, result, &count);
 
@@ -23,8 +22,7 @@ static void fill_publish(struct plugin_call *call, const struct portmap_conf *co
                                     .addresses = addresses,
                                     .address_count = count,
                                     .conditions = {conf->conditions[0], conf->conditions[1]},
-                                    .link = interface && attach_link_name_is_valid(interface->name) ? interface->name
-                                                                                                    : NULL,
+                                    .link = attach_forward_link(result),
                                     .snat = conf->snat,
                                     .masquerade_all = conf->masquerade_all};
 }

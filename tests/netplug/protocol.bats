@@ -147,9 +147,3 @@ teardown() {
         assert_cni_error 4 "itself"
         assert_nothing_left "$BEFORE"
 }
-
-@test "options that this build does not have are refused, not ignored" {
-        run cni ADD bridge c1 "$(bridge_conf '.vlan = 100')"
-        assert_cni_error 2 "vlan: not supported in this build"
-        assert_nothing_left "$BEFORE"
-}

@@ -46,12 +46,13 @@ while [ $# -gt 0 ]; do
 done
 
 # The suites that make containers. Left out is what no cgroup driver has a part in, to save time: emulated
-# processors are slow. Reading bad documents and schemas, and thousands of kills: everywhere; what a container sees of its own mounts,
-# rights and terminal: under systemd.
+# processors are slow. Reading bad documents and schemas, and thousands of kills: everywhere; what a container
+# sees of its own mounts, rights and terminal: under systemd. Of netplug what needs another kernel than the host's.
 default_suites() {
         local suite
 
         printf '%s\n' tests/vm/cgroup2.bats
+        [ "$flavour" = systemd ] || printf '%s\n' tests/netplug/bridge-vlan.bats
         [ "$flavour" != systemd ] || printf '%s\n' tests/vm/systemd.bats
         for suite in tests/runtime/*.bats; do
                 case $flavour:$(basename "$suite" .bats) in
