@@ -1,12 +1,13 @@
 /*
  * Kills one process of a command with SIGKILL as it enters its N-th system call.
  *
- *     kill_at [-p PID] ROLE N COMMAND [ARG...]
+ *     kill_at [-c] [-p PID] ROLE N COMMAND [ARG...]
  *
  * ROLE is a process by its order of birth: 0 is the command, 1 the first process it makes, and so
  * on. With -p, role 1 is the process PID, which is there already. strace's injection counts each
  * kind of call by itself and hits whoever gets there first; here every call of every process is a
- * point of its own. A killed call does not happen, so N+1 is "right after the N-th".
+ * point of its own. A killed call does not happen, so N+1 is "right after the N-th". With -c only
+ * calls that can change something outside the process count: those between leave the same state.
  *
  * Prints the pids of all processes seen, then the name of the call, on one line.
  * Exit status: 0 killed there; 3 the process made fewer calls before it executed another program,
@@ -14,6 +15,8 @@
  * runs then is let go.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -22,6 +25,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,6 +45,7 @@ struct tracer {
         size_t target;
         long wanted;
         long calls;    /* the target has entered */
+        bool changes;  /* -c: count only calls that change something */
         bool executed; /* role 0 has become the command */
         bool ended;    /* role 0 */
         char where[64];
@@ -94,6 +100,35 @@ static pid_t launch(char **argv) {
         return pid;
 }
 
+static bool opens_to_change(pid_t pid, const struct __ptrace_syscall_info *info) {
+        unsigned long long flags = info->entry.args[2];
+
+        if (info->entry.nr == SYS_openat2) {
+                struct open_how how = {0};
+                struct iovec here = {&how, sizeof(how)}, there = {(void *) info->entry.args[2], sizeof(how)};
+
+                (void) process_vm_readv(pid, &here, 1, &there, 1, 0);
+                flags = how.flags;
+        }
+        return flags & (O_CREAT | O_TRUNC) || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+/* True for a call that can change something outside the process. */
+static bool changes(pid_t pid, const struct __ptrace_syscall_info *info) {
+        static const unsigned long long calls[] = {
+                SYS_sendto,   SYS_sendmsg,   SYS_write,     SYS_pwrite64, SYS_writev,    SYS_link,    SYS_linkat,
+                SYS_symlink,  SYS_symlinkat, SYS_unlink,    SYS_unlinkat, SYS_mkdir,     SYS_mkdirat, SYS_rename,
+                SYS_renameat, SYS_renameat2, SYS_ftruncate, SYS_fork,     SYS_vfork,     SYS_clone,   SYS_clone3,
+                SYS_setns,    SYS_flock,     SYS_mount,     SYS_execve,   SYS_exit_group};
+
+        if (info->entry.nr == SYS_openat || info->entry.nr == SYS_openat2)
+                return opens_to_change(pid, info);
+        for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+                if (info->entry.nr == calls[i])
+                        return true;
+        return false;
+}
+
 /* True when the target is to die in this call. */
 static bool enters_wanted_call(struct tracer *tracer, pid_t pid, size_t role) {
         struct __ptrace_syscall_info info;
@@ -101,7 +136,8 @@ static bool enters_wanted_call(struct tracer *tracer, pid_t pid, size_t role) {
         if (role != tracer->target || (role == 0 && !tracer->executed) || tracer->where[0])
                 return false;
         if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *) sizeof(info), &info) <= 0 ||
-            info.op != PTRACE_SYSCALL_INFO_ENTRY || ++tracer->calls != tracer->wanted)
+            info.op != PTRACE_SYSCALL_INFO_ENTRY || (tracer->changes && !changes(pid, &info)) ||
+            ++tracer->calls != tracer->wanted)
                 return false;
         char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int) info.entry.nr);
 
@@ -201,13 +237,18 @@ int main(int argc, char **argv) {
         pid_t attached = 0;
         pid_t command;
 
+        if (argc > 1 && strcmp(argv[1], "-c") == 0) {
+                tracer.changes = true;
+                argc--;
+                argv++;
+        }
         if (argc > 2 && strcmp(argv[1], "-p") == 0) {
                 attached = (pid_t) atoi(argv[2]);
                 argc -= 2;
                 argv += 2;
         }
         if (argc < 4) {
-                (void) fprintf(stderr, "usage: kill_at [-p PID] ROLE N COMMAND [ARG...]\n");
+                (void) fprintf(stderr, "usage: kill_at [-c] [-p PID] ROLE N COMMAND [ARG...]\n");
                 return 2;
         }
         tracer.target = (size_t) atoi(argv[1]);
