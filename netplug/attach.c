@@ -335,7 +335,7 @@ struct link_collection {
         const struct plugin_call *call;
         enum attach_kind letter;
         const char *kind;
-        struct str_list stale;
+        struct str_list *stale;
 };
 
 static int collect_link(const struct link_info *info, void *context) {
@@ -353,22 +353,28 @@ static int collect_link(const struct link_info *info, void *context) {
                 if (str_equal(info->name, name))
                         return 0;
         }
-        str_list_add(&collection->stale, info->name);
+        str_list_add(collection->stale, info->name);
         return 0;
 }
 
-int attach_collect_links(struct plugin_call *call, enum attach_kind letter, struct error *err) {
+int attach_stale_links(struct plugin_call *call, enum attach_kind letter, struct netlink *host, struct str_list *out,
+                       struct error *err) {
         struct link_collection collection = {
-                .call = call, .letter = letter, .kind = letter == ATTACH_PAIR ? "veth" : "ifb"};
+                .call = call, .letter = letter, .kind = letter == ATTACH_PAIR ? "veth" : "ifb", .stale = out};
+
+        return link_list(host, collect_link, &collection, err);
+}
+
+int attach_collect_links(struct plugin_call *call, enum attach_kind letter, struct error *err) {
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
+        _cleanup_str_list_ struct str_list stale = {0};
         int r;
 
         r = link_open(-1, &host, err);
         if (r >= 0)
-                r = link_list(&host, collect_link, &collection, err);
-        for (size_t i = 0; r >= 0 && i < collection.stale.count; i++)
-                r = link_delete(&host, collection.stale.items[i], err);
-        str_list_free(&collection.stale);
+                r = attach_stale_links(call, letter, &host, &stale, err);
+        for (size_t i = 0; r >= 0 && i < stale.count; i++)
+                r = link_delete(&host, stale.items[i], err);
         return r < 0 ? r : 0;
 }
 

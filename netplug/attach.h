@@ -7,6 +7,7 @@
 
 #include <net/if.h>
 
+#include "../lib/str.h"
 #include "link.h"
 #include "nft.h"
 #include "plugin.h"
@@ -101,7 +102,12 @@ int attach_remove_link(struct plugin_call *call, struct error *err);
 /** Deletes the container's link by its name in there. 0 when it or the namespace is gone. */
 int attach_remove_inside(struct plugin_call *call, struct error *err);
 
-/** GC: deletes links of the network on the host whose attachment is not valid. @kind: ATTACH_PAIR or ATTACH_QUEUE */
+/** GC: the names of links of the network on the host whose attachment is not valid. @kind: ATTACH_PAIR or ATTACH_QUEUE
+ */
+int attach_stale_links(struct plugin_call *call, enum attach_kind kind, struct netlink *host, struct str_list *out,
+                       struct error *err);
+
+/** GC: deletes links of the network on the host whose attachment is not valid. @kind as above */
 int attach_collect_links(struct plugin_call *call, enum attach_kind kind, struct error *err);
 
 /* What DEL, STATUS and GC are to a plugin that makes pairs. */

@@ -231,8 +231,22 @@ static int bandwidth_status(struct plugin_call *call, struct error *err) {
         return parse_configuration(call, &conf, err);
 }
 
+/* The pairs themselves are for their own plugin to collect; until then they are to be as it made them. */
 static int bandwidth_gc(struct plugin_call *call, struct error *err) {
-        return attach_collect_links(call, ATTACH_QUEUE, err);
+        _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
+        _cleanup_str_list_ struct str_list stale = {0};
+        int r;
+
+        r = link_open(-1, &host, err);
+        if (r >= 0)
+                r = attach_stale_links(call, ATTACH_PAIR, &host, &stale, err);
+        for (size_t i = 0; r >= 0 && i < stale.count; i++) {
+                struct link_info end;
+
+                if (link_find(&host, stale.items[i], &end, NULL) >= 0)
+                        r = link_rate_clear(&host, end.index, err);
+        }
+        return r < 0 ? r : attach_collect_links(call, ATTACH_QUEUE, err);
 }
 
 const struct plugin plugin_bandwidth = {.type = "bandwidth",

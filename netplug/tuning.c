@@ -281,7 +281,7 @@ static int write_record(struct plugin_call *call, const struct configuration *co
         if (dir < 0)
                 return error_errno(err, errno, "dataDir: %s", conf->data_dir);
         record_name(call, name);
-        r = file_write_volatile(dir, name, text, strlen(text), 0600, err);
+        r = file_write_new(dir, name, text, strlen(text), 0600, err);
         return r < 0 ? error_wrap(err, "%s", conf->data_dir) : 0;
 }
 

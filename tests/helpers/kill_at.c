@@ -14,6 +14,7 @@
  * ended or went to sleep for good; 1 with a message when something is wrong or hangs. What still
  * runs then is let go.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>

@@ -5,7 +5,7 @@ load ../helpers/network
 load ../helpers/cni
 
 setup_file() {
-        ${CC:-gcc} -std=gnu17 -O1 -Wall -D_GNU_SOURCE -o "$BATS_FILE_TMPDIR/kill_at" "$BATS_TEST_DIRNAME/../helpers/kill_at.c"
+        gcc -O1 -o "$BATS_FILE_TMPDIR/kill_at" "$BATS_TEST_DIRNAME/../helpers/kill_at.c" -lseccomp
 }
 
 setup() {
@@ -21,20 +21,26 @@ teardown() {
         cni_teardown
 }
 
-# What plugins leave on the host: links, queues, addresses, rules, leases, records.
+# What plugins leave on the host: links (with them go addresses and routes), queues, rules, leases, records.
 state() {
-        in_host bash -c 'ip -o link | sed "s/^[0-9]*: //; s/[@:].*//"; tc qdisc | grep -E "tbf|htb|ingress" | sed "s/dev [^ ]*//"
-                ip -o address | grep -v " br-test "; ip route; nft list ruleset' |
-                sed 's/counter packets [0-9]* bytes [0-9]*/counter/' | grep -v '^br-test'
+        in_host bash -c 'ip -o link | sed "s/^[0-9]*: //; s/[@:].*//" | grep -vx br-test
+                tc qdisc | grep -E "tbf|htb|ingress" | sed "s/dev [^ ]*//"; nft -s list ruleset'
         find "$LEASES" "$DATA" \( -type f -o -type l \) ! -name lock ! -name 'last_reserved_ip.*' ! -path '*/.owners/*' 2>/dev/null
         true
 }
 
-# killed N COMMAND PLUGIN CONF: true if the plugin ended before it could be killed.
+# killed N COMMAND PLUGIN CONF: 0 if the plugin was killed, 3 if it ended before that.
 killed() {
-        printf '#!/bin/sh\nexec %s %s %s\n' "$BATS_FILE_TMPDIR/kill_at" "$1" "$CNI_PLUGINS/$3" >"$BATS_TEST_TMPDIR/killed"
+        local answer
+
+        printf '#!/bin/sh\nexec %s -c 0 %s %s\n' "$BATS_FILE_TMPDIR/kill_at" "$1" "$CNI_PLUGINS/$3" >"$BATS_TEST_TMPDIR/killed"
         chmod +x "$BATS_TEST_TMPDIR/killed"
-        cni "$2" "$BATS_TEST_TMPDIR/killed" c1 "$4" >/dev/null 2>&1
+        answer=$(cni "$2" "$BATS_TEST_TMPDIR/killed" c1 "$4" 2>&1)
+        case $?:$answer in
+        0:* | 3:*) [[ $answer != *'"code"'* ]] || assert_fail "$3 $2: $answer" ;;
+        *) assert_fail "$3 $2: $answer" ;;
+        esac
+        [[ $answer =~ ^[0-9] ]]
 }
 
 conf_for() {
@@ -51,13 +57,12 @@ conf_for() {
 kill_everywhere() {
         local plugin conf before n ended
 
-        RESULT=null
         for plugin in "$@"; do
                 conf=$(conf_for "$plugin")
                 before=$(state)
                 ended=
                 for n in $(seq 80); do
-                        ! killed $n ADD "$plugin" "$conf" || ended=yes
+                        killed $n ADD "$plugin" "$conf" || ended=yes
                         if [ -n "$ended" ] || [ $((n % 2)) = 0 ]; then
                                 cni DEL "$plugin" c1 "$conf"
                         else
@@ -70,7 +75,7 @@ kill_everywhere() {
                 ended=
                 for n in $(seq 80); do
                         cni ADD "$plugin" c1 "$conf" >/dev/null
-                        ! killed $n DEL "$plugin" "$conf" || ended=yes
+                        killed $n DEL "$plugin" "$conf" || ended=yes
                         cni DEL "$plugin" c1 "$conf"
                         assert_equal "$(state)" "$before" || assert_fail "$plugin: DEL killed at $n"
                         [ -z "$ended" ] || break
@@ -115,7 +120,7 @@ kill_in_container() {
         conf=$(conf_for "$1")
         before=$(state; in_container c1 ip -o link | wc -l)
         for n in $(seq 60); do
-                ! killed $n ADD "$1" "$conf" || ended=yes
+                killed $n ADD "$1" "$conf" || ended=yes
                 cni DEL "$1" c1 "$conf"
                 assert_equal "$(state; in_container c1 ip -o link | wc -l)" "$before" || assert_fail "$1: ADD killed at $n"
                 [ -z "$ended" ] || break
