@@ -83,10 +83,13 @@ static void write_message(enum log_level level, const char *message) {
         _cleanup_free_ char *line = NULL;
         const char *kind = level == LOG_LEVEL_ERROR ? "" : level_names[level];
 
-        line = str_format("%s: %s%s%s\n", destination.program, kind, *kind ? ": " : "", message);
-        (void) fd_write_all(STDERR_FILENO, line, strlen(line));
         if (destination.fd >= 0)
                 write_file(level, message);
+        /* What is only for a search for faults goes to one place, as with runc. */
+        if (destination.fd >= 0 && level > LOG_LEVEL_WARNING)
+                return;
+        line = str_format("%s: %s%s%s\n", destination.program, kind, *kind ? ": " : "", message);
+        (void) fd_write_all(STDERR_FILENO, line, strlen(line));
 }
 
 void log_message(enum log_level level, const char *format, ...) {

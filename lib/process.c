@@ -1,5 +1,6 @@
 #include "process.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -232,8 +233,13 @@ int process_run(const struct process_options *options, struct process_result *re
 }
 
 char *process_status_text(int status) {
-        if (WIFSIGNALED(status))
-                return str_format("was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        if (WIFSIGNALED(status)) {
+                char *text = str_format("was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+                char *name = strchr(text, '(') + 1;
+
+                *name = (char) tolower((unsigned char) *name);
+                return text;
+        }
         return str_format("exited with status %d", WEXITSTATUS(status));
 }
 

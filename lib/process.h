@@ -39,7 +39,7 @@ void process_result_free(struct process_result *result);
 
 #define _cleanup_process_result_ _cleanup_(process_result_free)
 
-/** "exited with status 2", "was killed by signal 9 (Killed)"; the caller frees it. */
+/** "exited with status 2", "was killed by signal 9 (killed)"; the caller frees it. */
 char *process_status_text(int status);
 
 /** The exit code a shell would report: 0..255, or 128 + signal. */

@@ -88,7 +88,7 @@ static int check_notify(const struct json *object, const struct runtime_seccomp 
                 for (const char *const *name = seccomp->rules[i].names; *name; name++)
                         if (str_equal(*name, "write"))
                                 return json_error(json_get(object, "syscalls"), err, EINVAL,
-                                                  "SCMP_ACT_NOTIFY cannot be the action of write");
+                                                  "SCMP_ACT_NOTIFY cannot be used for the write syscall");
         }
         if (notify && !seccomp->listener_path)
                 return json_error(object, err, EINVAL, "SCMP_ACT_NOTIFY needs a listenerPath");

@@ -46,7 +46,11 @@ static int kill_container(const char *root, const char *id, const void *data, st
         _cleanup_container_ struct container container = CONTAINER_INIT;
         int r = container_open(root, id, &container, err);
 
-        return r < 0 ? r : container_signal(&container, options->signal, options->all, err);
+        if (r < 0)
+                return r;
+        r = container_signal(&container, options->signal, options->all, err);
+        /* "All" may be none: runc's callers kill what is left of a container that has ended. */
+        return r == -ESRCH && options->all ? 0 : r;
 }
 
 int cmd_kill(const struct command *command, void *context, int argc, char **argv) {

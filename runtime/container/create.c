@@ -14,6 +14,7 @@
 
 #include "../../lib/cleanup.h"
 #include "../../lib/file.h"
+#include "../../lib/log.h"
 #include "../../lib/path.h"
 #include "../../lib/process.h"
 #include "../../lib/str.h"
@@ -55,7 +56,7 @@ static int check_terminal(const struct creation *creation, struct error *err) {
 
         if (terminal && options->detach && !options->console_socket) {
                 error_set(err, EINVAL, "process.terminal: nobody would hold the terminal of a detached container");
-                return error_hint(err, "give --console-socket, or set process.terminal to false");
+                return error_hint(err, "use --console-socket, or set process.terminal to false");
         }
         if (!terminal && options->console_socket)
                 return error_set(err, EINVAL, "--console-socket: process.terminal is false");
@@ -245,6 +246,7 @@ static int prepare(struct creation *creation, struct error *err) {
                 return error_errno(err, errno, "cannot make a socket");
         launch->parent_socket = sockets[0];
         launch->init_socket = sockets[1];
+        log_debug("bundle %s: config.json read, mounts and seccomp prepared", creation->bundle.path);
         if ((r = make_cgroup(creation, err)) < 0 || creation->rdt_fd < 0)
                 return r;
         return intel_rdt_create(creation->rdt_fd, config->linux_.intel_rdt, creation->options->id, err);
@@ -356,6 +358,7 @@ static int release_init(struct creation *creation, struct error *err) {
         const struct opt_i64 *score = &config->process->oom_score_adj;
         int r;
 
+        log_debug("init is process %d", (int) creation->pid);
         creation->state.pid = creation->pid;
         r = process_start_time(creation->pid, &creation->state.start_time);
         if (r < 0)
@@ -392,7 +395,7 @@ static int run_host_hooks(struct creation *creation, struct error *err) {
         _cleanup_free_ char *state = container_hook_state(&creation->state, "creating", creation->pid);
 
         for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
-                int r = hooks_run(&hooks[points[i]], points[i], state, err);
+                int r = hooks_run(&hooks[points[i]], points[i], state, NULL, err);
 
                 if (r < 0)
                         return r;
@@ -434,8 +437,10 @@ static int follow_init(struct creation *creation, struct error *err) {
                         return r;
                 if (r == 0)
                         return error_set(err, EIO, "the container's init process died while it was set up");
-                if (message.kind == SYNC_READY)
+                if (message.kind == SYNC_READY) {
+                        log_debug("init is set up, and waits for the start");
                         return 0;
+                }
                 r = handle_message(creation, message.kind, &fd, err);
                 if (r < 0)
                         return r;
@@ -557,8 +562,8 @@ int container_create(const struct create_options *options, struct created *out, 
         int r;
 
         initialise(&creation, options);
+        warn_of_preserved_fds(options->preserve_fds);
         if ((r = state_check_id(options->id, err)) >= 0 &&
-            (r = check_preserved_fds(creation.launch.preserve_fds, err)) >= 0 &&
             (r = bundle_open(options->bundle, options->config, &creation.bundle, err)) >= 0 &&
             (r = check_terminal(&creation, err)) >= 0 && (r = make_state(&creation, err)) >= 0 &&
             (r = prepare(&creation, err)) >= 0)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/log.h"
 #include "../../lib/path.h"
 #include "../../lib/process.h"
 #include "../../lib/str.h"
@@ -68,6 +69,20 @@ static int check_status(const struct execution *execution, struct error *err) {
         return 0;
 }
 
+/* True if one of the controllers before the colon of "cpu,cpuacct:path" is the hierarchy's. */
+static bool names_hierarchy(const char *item, const char *hierarchy) {
+        _cleanup_str_list_ struct str_list wanted = {0};
+        _cleanup_str_list_ struct str_list names = {0};
+        _cleanup_free_ char *head = xstrndup(item, strcspn(item, ":"));
+
+        str_list_split(&wanted, head, ',');
+        str_list_split(&names, hierarchy, ',');
+        for (size_t i = 0; i < wanted.count; i++)
+                if (str_list_contains(&names, wanted.items[i]))
+                        return true;
+        return false;
+}
+
 /* The sub-cgroup asked for in a hierarchy: "path" is for all of them, "memory:path" for one. */
 static const char *sub_cgroup(const struct execution *execution, const char *hierarchy) {
         const char *all = "";
@@ -75,18 +90,46 @@ static const char *sub_cgroup(const struct execution *execution, const char *hie
         for (const char *const *item = execution->options->cgroups; item && *item; item++) {
                 const char *colon = strchr(*item, ':');
 
-                if (!colon) {
+                if (!colon)
                         all = *item;
-                } else {
-                        _cleanup_str_list_ struct str_list names = {0};
-                        _cleanup_free_ char *name = xstrndup(*item, (size_t) (colon - *item));
-
-                        str_list_split(&names, hierarchy, ',');
-                        if (str_list_contains(&names, name))
-                                return colon + 1;
-                }
+                else if (names_hierarchy(*item, hierarchy))
+                        return colon + 1;
         }
         return all;
+}
+
+/* Callers of runc know these faults by their words. */
+static int check_cgroups(const struct execution *execution, const struct cgroup_hierarchy *hierarchies, size_t count,
+                         struct error *err) {
+        for (const char *const *item = execution->options->cgroups; item && *item; item++) {
+                const char *colon = strchr(*item, ':');
+                _cleanup_free_ char *path = path_clean(colon ? colon + 1 : *item);
+                bool known = !colon;
+
+                for (size_t i = 0; i < count && !known; i++)
+                        known = names_hierarchy(*item, hierarchies[i].name);
+                if (!known)
+                        return error_set(err, EINVAL, "--cgroup: unknown controller %.*s", (int) (colon - *item),
+                                         *item);
+                if (str_equal(path, "..") || str_starts_with(path, "../"))
+                        return error_set(err, EINVAL, "--cgroup: %s is not a sub cgroup path", path);
+        }
+        return 0;
+}
+
+static int open_cgroup(const struct cgroup_hierarchy *hierarchy, const char *sub, struct error *err) {
+        _cleanup_fd_ int directory = open(hierarchy->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_free_ char *path = NULL;
+        int fd;
+
+        if (directory < 0)
+                return error_errno(err, errno, "%s", hierarchy->directory);
+        path = str_format("%s/%s", str_empty(sub) ? "." : sub, hierarchy->v2 ? "cgroup.procs" : "tasks");
+        fd = path_open(directory, path, PATH_NO_SYMLINKS, O_WRONLY, 0, err);
+        if (fd == -ENOENT && !str_empty(sub))
+                return error_set(err, ENOENT, "--cgroup: adding pid to %s/%s/cgroup.procs: no such file or directory",
+                                 hierarchy->directory, sub);
+        return fd < 0 ? error_wrap(err, str_empty(sub) ? "cgroup" : "--cgroup") : fd;
 }
 
 /*
@@ -97,22 +140,14 @@ static int open_cgroups(struct execution *execution, struct error *err) {
         const struct cgroup_hierarchy *hierarchies = NULL;
         size_t count =
                 execution->container->cgroup ? cgroup_hierarchies(execution->container->cgroup, &hierarchies) : 0;
+        int r = check_cgroups(execution, hierarchies, count, err);
 
-        for (size_t i = 0; i < count && i < HIERARCHIES_MAX; i++) {
-                const char *sub = sub_cgroup(execution, hierarchies[i].name);
-                _cleanup_fd_ int directory = open(hierarchies[i].directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-                _cleanup_free_ char *path = NULL;
-                int fd;
-
-                if (directory < 0)
-                        return error_errno(err, errno, "%s", hierarchies[i].directory);
-                path = str_format("%s/%s", str_empty(sub) ? "." : sub, hierarchies[i].v2 ? "cgroup.procs" : "tasks");
-                fd = path_open(directory, path, PATH_NO_SYMLINKS, O_WRONLY, 0, err);
-                if (fd < 0)
-                        return error_wrap(err, str_empty(sub) ? "cgroup" : "--cgroup");
-                execution->task_fds[execution->task_count++] = fd;
+        for (size_t i = 0; r >= 0 && i < count && i < HIERARCHIES_MAX; i++) {
+                r = open_cgroup(&hierarchies[i], sub_cgroup(execution, hierarchies[i].name), err);
+                if (r >= 0)
+                        execution->task_fds[execution->task_count++] = r;
         }
-        return 0;
+        return r < 0 ? r : 0;
 }
 
 static void plan_namespaces(struct execution *execution) {
@@ -232,6 +267,7 @@ static int become_program(struct execution *execution, struct error *err) {
                 .listen_fds = execution->listen_fds,
                 .listen_names = execution->listen_names,
                 .deny_setgroups = execution->options->config->linux_.namespaces[NAMESPACE_USER].present,
+                .keep_groups = task_keeps_groups(&execution->options->config->annotations),
         };
         int listener = -1;
         int r;
@@ -239,12 +275,15 @@ static int become_program(struct execution *execution, struct error *err) {
         if ((r = join_container(execution, err)) < 0 || (r = open_terminal(execution, err)) < 0 ||
             (r = close_host_files(execution, err)) < 0 || (r = task_confine(&task, &listener, err)) < 0)
                 return r;
+        /* The parent has sent this early, so it comes before the answer about the listener. */
+        if ((r = sync_expect(execution->child_socket, SYNC_START, &message, err)) < 0)
+                return r;
         if (listener >= 0 && ((r = sync_send(execution->child_socket, SYNC_SECCOMP, 0, listener, err)) < 0 ||
                               (r = sync_expect(execution->child_socket, SYNC_RESUME, &message, err)) < 0))
                 return r;
-        if ((r = task_find_program(task.process, &program, err)) < 0 ||
-            (r = sync_expect(execution->child_socket, SYNC_START, &message, err)) < 0)
+        if ((r = task_find_program(task.process, &program, err)) < 0)
                 return r;
+        log_debug("exec: executing %s", program);
         (void) sigprocmask(SIG_SETMASK, &execution->signal_mask, NULL);
         (void) signal(SIGPIPE, SIG_DFL);
         return task_execute(&task, program, err);
@@ -399,6 +438,7 @@ static int start(struct execution *execution, struct created *out, struct error 
 
         if ((r = clone_process(execution, err)) < 0)
                 return r;
+        log_debug("process %d enters container %s", (int) execution->pid, execution->container->state.id);
         pidfd = process_pidfd(execution->pid);
         if ((r = release_process(execution, err)) < 0 || (r = follow(execution, err)) < 0 ||
             (r = pid_file_write(execution->options->pid_file, execution->pid, err)) < 0 ||
@@ -438,9 +478,8 @@ int container_exec(const struct container *container, const struct exec_options 
         execution.listen_names = xstrdup(getenv("LISTEN_FDNAMES"));
         execution.preserve_fds = options->preserve_fds + execution.listen_fds;
         (void) fd_cloexec_from(3 + (unsigned int) execution.preserve_fds);
-        r = check_preserved_fds(execution.preserve_fds, err);
-        if (r >= 0)
-                r = prepare(&execution, err);
+        warn_of_preserved_fds(options->preserve_fds);
+        r = prepare(&execution, err);
         if (r >= 0)
                 r = start(&execution, out, err);
         if (r < 0 && execution.pid > 0) {

@@ -8,6 +8,7 @@
 
 #include "../../lib/cleanup.h"
 #include "../../lib/file.h"
+#include "../../lib/log.h"
 
 int pid_file_write(const char *path, pid_t pid, struct error *err) {
         char text[16];
@@ -31,9 +32,11 @@ int pidfd_socket_send(const char *path, int pidfd, struct error *err) {
         return r < 0 ? error_wrap(err, "--pidfd-socket") : 0;
 }
 
-int check_preserved_fds(int count, struct error *err) {
-        for (int fd = 3; fd < 3 + count; fd++)
-                if (fcntl(fd, F_GETFD) < 0)
-                        return error_set(err, EBADF, "--preserve-fds: file descriptor %d is not open", fd);
-        return 0;
+void warn_of_preserved_fds(int count) {
+        for (int fd = 3; fd < 3 + count; fd++) {
+                if (fcntl(fd, F_GETFD) >= 0)
+                        continue;
+                log_warning("--preserve-fds: file descriptor %d is not open", fd);
+                return;
+        }
 }

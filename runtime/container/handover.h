@@ -14,5 +14,6 @@ int pidfd_socket_send(const char *path, int pidfd, struct error *err);
 /** Writes the pid as text; the file appears with its whole content. NULL: does nothing. */
 int pid_file_write(const char *path, pid_t pid, struct error *err);
 
-/** -EBADF unless the file descriptors 3 .. 2 + count are open, so that none of our own is passed on in their place. */
-int check_preserved_fds(int count, struct error *err);
+/** Warns when not all of the file descriptors 3 .. 2 + count are open; what this program opens later is not passed on.
+ */
+void warn_of_preserved_fds(int count);

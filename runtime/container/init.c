@@ -10,6 +10,8 @@
 
 #include "../../lib/cleanup.h"
 #include "../../lib/log.h"
+#include "../../lib/path.h"
+#include "../../lib/str.h"
 #include "../linux/devices.h"
 #include "../linux/hooks.h"
 #include "../linux/idmap.h"
@@ -150,8 +152,11 @@ static int run_hooks(struct init *init, struct error *err) {
         }
         if (hooks[HOOK_CREATE_CONTAINER].count == 0)
                 return 0;
+        /* As with runc and crun, such hooks find the container's files below their working directory. */
+        if (fchdir(launch->rootfs.mount_fd >= 0 ? launch->rootfs.mount_fd : launch->rootfs.path_fd) < 0)
+                return error_errno(err, errno, "root.path");
         state = container_hook_state(launch->state, "creating", init->pid);
-        return hooks_run(&hooks[HOOK_CREATE_CONTAINER], HOOK_CREATE_CONTAINER, state, err);
+        return hooks_run(&hooks[HOOK_CREATE_CONTAINER], HOOK_CREATE_CONTAINER, state, NULL, err);
 }
 
 static int build_root(struct init *init, struct error *err) {
@@ -174,12 +179,21 @@ static int build_root(struct init *init, struct error *err) {
         return open_terminal(init, err);
 }
 
+/* A working directory that the image lacks is made; where it cannot be, process.cwd fails when it is entered. */
+static void make_working_directory(const struct launch *launch) {
+        const char *cwd = launch->config->process->cwd;
+
+        if (!str_equal(cwd, "/"))
+                fd_close(path_make_dirs(launch->rootfs.mount_fd, cwd, PATH_IN_ROOT, 0755, NULL));
+}
+
 static int enter_root(struct init *init, struct error *err) {
         struct launch *launch = init->launch;
         const struct runtime_linux *config = &launch->config->linux_;
         int root = launch->rootfs.mount_fd;
         int r;
 
+        make_working_directory(launch);
         if ((r = mount_plan_finish(&launch->mounts, root, err)) < 0 ||
             (r = readonly_paths_apply(root, config->readonly_paths, err)) < 0 ||
             (r = masked_paths_apply(root, config->masked_paths, err)) < 0)
@@ -258,6 +272,7 @@ static int close_host_files(const struct launch *launch, struct error *err) {
 }
 
 static int run(struct init *init, struct error *err) {
+        static const char *const no_env[] = {NULL};
         struct launch *launch = init->launch;
         const struct runtime_hooks *hooks = &launch->config->hooks[HOOK_START_CONTAINER];
         struct task task = {
@@ -268,6 +283,7 @@ static int run(struct init *init, struct error *err) {
                 .listen_fds = launch->listen_fds,
                 .listen_names = launch->listen_names,
                 .deny_setgroups = launch->deny_setgroups,
+                .keep_groups = task_keeps_groups(&launch->config->annotations),
         };
         int listener;
         int r;
@@ -276,6 +292,7 @@ static int run(struct init *init, struct error *err) {
                 return r;
         if (chdir(task.process->cwd) == 0 && (r = task_find_program(task.process, &init->program, err)) < 0)
                 return r;
+        log_debug("init: namespaces and root are set up");
         if ((r = labels_apply(task.process, launch->proc_fd, err)) < 0 || (r = close_host_files(launch, err)) < 0 ||
             (r = task_confine(&task, &listener, err)) < 0 || (r = hand_over_listener(init, listener, err)) < 0)
                 return r;
@@ -288,8 +305,10 @@ static int run(struct init *init, struct error *err) {
                 _cleanup_free_ char *state = container_hook_state(launch->state, "created", init->pid);
 
                 init->failure = SYNC_FATAL;
-                r = hooks_run(hooks, HOOK_START_CONTAINER, state, err);
-                if (r < 0)
+                /* Programs of the image: they get the container's filter, and nothing of the host's environment. */
+                if ((r = task_load_filter(&task, err)) < 0 ||
+                    (r = hooks_run(hooks, HOOK_START_CONTAINER, state, task.process->env ? task.process->env : no_env,
+                                   err)) < 0)
                         return r;
                 init->failure = SYNC_ERROR;
         }

@@ -58,7 +58,7 @@ static int run_poststart(struct container *container, struct error *err) {
         if (r < 0 || config.hooks[HOOK_POSTSTART].count == 0)
                 return r;
         state = container_hook_state(&container->state, "running", container->state.pid);
-        r = hooks_run(&config.hooks[HOOK_POSTSTART], HOOK_POSTSTART, state, err);
+        r = hooks_run(&config.hooks[HOOK_POSTSTART], HOOK_POSTSTART, state, NULL, err);
         if (r < 0)
                 destroy(container);
         return r;

@@ -137,7 +137,7 @@ static int check_thawed(const struct cgroup *cgroup, size_t index, struct error 
                 frozen = cgroup_v1_frozen(cgroup, err);
         if (frozen <= 0)
                 return frozen;
-        error_set(err, EBUSY, "linux.cgroupsPath: the container's cgroup is unexpectedly frozen: %s",
+        error_set(err, EBUSY, "linux.cgroupsPath: the container's cgroup unexpectedly frozen: %s",
                   hierarchy->directory);
         return error_hint(err, "thaw it, or choose another path");
 }

@@ -13,6 +13,7 @@
 #include "../../lib/path.h"
 #include "../../lib/str.h"
 #include "cgroup_private.h"
+#include "mount_table.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define PROC_FILE_MAX (16 << 20)
@@ -54,21 +55,6 @@ static bool has_option(const char *list, const char *option) {
         return false;
 }
 
-/* mountinfo writes space, tab, newline and backslash as three octal digits. */
-static void unescape(char *text) {
-        char *out = text;
-
-        for (const char *in = text; *in; in++) {
-                if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] && in[3]) {
-                        *out++ = (char) ((in[1] - '0') << 6 | (in[2] - '0') << 3 | (in[3] - '0'));
-                        in += 3;
-                } else {
-                        *out++ = *in;
-                }
-        }
-        *out = '\0';
-}
-
 struct mountinfo_line {
         char root[4096];
         char mount[4096];
@@ -83,8 +69,8 @@ static bool read_line(const char *line, struct mountinfo_line *out) {
         if (!rest || sscanf(line, "%*d %*d %*s %4095s %4095s", out->root, out->mount) != 2 ||
             sscanf(rest, " - %63s %*s %511s", out->type, out->options) != 2)
                 return false;
-        unescape(out->root);
-        unescape(out->mount);
+        mount_table_unescape(out->root);
+        mount_table_unescape(out->mount);
         return true;
 }
 

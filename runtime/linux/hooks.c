@@ -23,13 +23,12 @@ static const char *last_line(char *text) {
         return newline ? newline + 1 : text;
 }
 
-static int run_hook(const struct runtime_hook *hook, const char *state, struct error *err) {
-        static const char *const no_env[] = {NULL};
+static int run_hook(const struct runtime_hook *hook, const char *state, const char *const *env, struct error *err) {
         const char *const plain_args[] = {hook->path, NULL};
         struct process_options options = {
                 .path = hook->path,
                 .argv = hook->args && hook->args[0] ? hook->args : plain_args,
-                .env = hook->env ? hook->env : no_env,
+                .env = hook->env ? hook->env : env,
                 .input = state,
                 .input_size = strlen(state),
                 .capture_output = true,
@@ -50,12 +49,14 @@ static int run_hook(const struct runtime_hook *hook, const char *state, struct e
                 return 0;
         status = process_status_text(result.status);
         reason = last_line(result.errors);
-        return error_set(err, EIO, "%s: %s%s%s", hook->path, status, reason ? ": " : "", reason ? reason : "");
+        return error_set(err, EIO, "error running hook %s: %s%s%s", hook->path, status, reason ? ": " : "",
+                         reason ? reason : "");
 }
 
-int hooks_run(const struct runtime_hooks *hooks, enum runtime_hook_point point, const char *state, struct error *err) {
+int hooks_run(const struct runtime_hooks *hooks, enum runtime_hook_point point, const char *state,
+              const char *const *env, struct error *err) {
         for (size_t i = 0; i < hooks->count; i++) {
-                int r = run_hook(&hooks->items[i], state, err);
+                int r = run_hook(&hooks->items[i], state, env, err);
 
                 if (r < 0)
                         return error_wrap(err, "hooks.%s[%zu]", runtime_hook_point_name(point), i);
@@ -67,7 +68,7 @@ void hooks_run_all(const struct runtime_hooks *hooks, enum runtime_hook_point po
         for (size_t i = 0; i < hooks->count; i++) {
                 struct error err = {0};
 
-                if (run_hook(&hooks->items[i], state, &err) < 0)
+                if (run_hook(&hooks->items[i], state, NULL, &err) < 0)
                         log_warning("hooks.%s[%zu]: %s", runtime_hook_point_name(point), i, err.message);
         }
 }

@@ -93,7 +93,8 @@ static int make_target(int rootfs_fd, const struct mount_target_request *request
         else
                 fd = path_make_dirs(rootfs_fd, destination, policy, 0755, err);
         if (fd == -ELOOP && policy == PATH_NO_SYMLINKS)
-                error_hint(err, "the image has a symbolic link there; it must be a directory");
+                error_hint(err, "the image has a symbolic link there; a %s must be mounted on ordinary directory",
+                           request->type);
         return fd;
 }
 

@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "mount_table.h"
 #include "mounts.h"
 
 int rootfs_prepare(struct rootfs *rootfs, const char *path, bool mount, struct error *err) {
@@ -89,8 +91,41 @@ static int pivot(struct error *err) {
         return 0;
 }
 
+static bool is_below(const char *path, const char *directory) {
+        size_t size = strlen(directory);
+
+        return strncmp(path, directory, size) == 0 && (path[size] == '\0' || path[size] == '/');
+}
+
+/*
+ * The host's mounts stay below the container's root when that is only moved over "/". A proc or sysfs among
+ * them that nothing covers would let a user namespace in the container mount its own without masked paths, so
+ * they are taken off, or covered where the kernel holds them fast.
+ */
+static int hide_host_filesystems(const char *rootfs, struct error *err) {
+        static const char *const types[] = {"proc", "sysfs", NULL};
+        _cleanup_mount_table_ struct mount_table table = {0};
+        int r = mount_table_read(&table, types, err);
+
+        for (size_t i = table.count; r == 0 && i-- > 0;) {
+                const char *path = table.paths[i];
+
+                if (is_below(path, rootfs) || umount2(path, MNT_DETACH) == 0)
+                        continue;
+                if (errno != EINVAL && errno != EPERM)
+                        r = error_errno(err, errno, "the host's %s cannot be hidden", path);
+                else if (mount("tmpfs", path, "tmpfs", 0, "size=0,nr_inodes=1") < 0)
+                        r = error_errno(err, errno, "the host's %s cannot be covered", path);
+        }
+        return r;
+}
+
 /* For a host that runs from its initramfs, where pivot_root(2) is refused. */
-static int move_over_root(struct error *err) {
+static int move_over_root(const char *rootfs, struct error *err) {
+        int r = hide_host_filesystems(rootfs, err);
+
+        if (r < 0)
+                return r;
         if (move_mount(AT_FDCWD, ".", AT_FDCWD, "/", 0) < 0)
                 return error_errno(err, errno, "root.path: cannot be moved to /");
         if (chroot(".") < 0)
@@ -107,7 +142,7 @@ int rootfs_enter(const struct rootfs *rootfs, struct error *err) {
                 return error_wrap(err, "root.readonly");
         if (fchdir(rootfs->mount_fd) < 0)
                 return error_errno(err, errno, "root.path");
-        r = rootfs->no_pivot ? move_over_root(err) : pivot(err);
+        r = rootfs->no_pivot ? move_over_root(rootfs->path, err) : pivot(err);
         if (r < 0)
                 return r;
         if (rootfs->propagation && mount(NULL, "/", NULL, flags, NULL) < 0)

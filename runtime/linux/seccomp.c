@@ -409,7 +409,8 @@ int seccomp_send_listener(const struct runtime_seccomp *seccomp, int listener_fd
         int r;
 
         if (fd < 0)
-                return error_errno(err, -fd, "linux.seccomp.listenerPath: %s", seccomp->listener_path);
+                return error_errno(err, -fd, "linux.seccomp.listenerPath: failed to connect with seccomp agent: %s",
+                                   seccomp->listener_path);
         r = fd_send(fd, container_process_state, strlen(container_process_state), &listener_fd, 1, err);
         return r < 0 ? error_wrap(err, "linux.seccomp.listenerPath: %s", seccomp->listener_path) : 0;
 }

@@ -12,14 +12,21 @@ static const struct {
         const char *name;
         enum runtime_namespace_type type;
 } owners[] = {
-        {"net.", NAMESPACE_NETWORK},           {"fs.mqueue.", NAMESPACE_IPC},
-        {"kernel.msgmax", NAMESPACE_IPC},      {"kernel.msgmnb", NAMESPACE_IPC},
-        {"kernel.msgmni", NAMESPACE_IPC},      {"kernel.sem", NAMESPACE_IPC},
-        {"kernel.shmall", NAMESPACE_IPC},      {"kernel.shmmax", NAMESPACE_IPC},
-        {"kernel.shmmni", NAMESPACE_IPC},      {"kernel.shm_rmid_forced", NAMESPACE_IPC},
-        {"kernel.msg_next_id", NAMESPACE_IPC}, {"kernel.sem_next_id", NAMESPACE_IPC},
-        {"kernel.shm_next_id", NAMESPACE_IPC}, {"kernel.hostname", NAMESPACE_UTS},
-        {"kernel.domainname", NAMESPACE_UTS},  {"user.", NAMESPACE_USER},
+        {"net.", NAMESPACE_NETWORK},
+        {"fs.mqueue.", NAMESPACE_IPC},
+        {"kernel.msgmax", NAMESPACE_IPC},
+        {"kernel.msgmnb", NAMESPACE_IPC},
+        {"kernel.msgmni", NAMESPACE_IPC},
+        {"kernel.sem", NAMESPACE_IPC},
+        {"kernel.shmall", NAMESPACE_IPC},
+        {"kernel.shmmax", NAMESPACE_IPC},
+        {"kernel.shmmni", NAMESPACE_IPC},
+        {"kernel.shm_rmid_forced", NAMESPACE_IPC},
+        {"kernel.msg_next_id", NAMESPACE_IPC},
+        {"kernel.sem_next_id", NAMESPACE_IPC},
+        {"kernel.shm_next_id", NAMESPACE_IPC},
+        {"kernel.domainname", NAMESPACE_UTS},
+        {"user.", NAMESPACE_USER},
 };
 
 /* "net/ipv4/conf/eth0.1/forwarding" and "net.ipv4.ip_forward" are both in use: the first separator decides. */
@@ -52,6 +59,9 @@ static char *dotted(const char *name) {
 static int check_one(const struct runtime_linux *config, const char *name, struct error *err) {
         _cleanup_free_ char *plain = dotted(name);
 
+        /* Two places for one thing; runc and crun refuse it, too. */
+        if (str_equal(plain, "kernel.hostname"))
+                return error_set(err, EINVAL, "linux.sysctl: %s: the name is given by \"hostname\"", name);
         for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
                 const char *owner = owners[i].name;
                 const char *type = runtime_namespace_type_name(owners[i].type);

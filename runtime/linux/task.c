@@ -109,6 +109,13 @@ static gid_t *distinct_groups(const struct runtime_user *user, size_t *count) {
         return groups;
 }
 
+bool task_keeps_groups(const struct runtime_pairs *annotations) {
+        for (size_t i = 0; i < annotations->count; i++)
+                if (str_equal(annotations->items[i].key, "run.oci.keep_original_groups"))
+                        return !str_equal(annotations->items[i].value, "0");
+        return false;
+}
+
 static int set_user(const struct task *task, struct error *err) {
         const struct runtime_user *user = &task->process->user;
         size_t count = 0;
@@ -116,7 +123,8 @@ static int set_user(const struct task *task, struct error *err) {
 
         if (user->umask.set)
                 (void) umask((mode_t) user->umask.value & 0777);
-        if (setgroups(count, groups) < 0 && !(errno == EPERM && task->deny_setgroups && count == 0))
+        if (!task->keep_groups && setgroups(count, groups) < 0 &&
+            !(errno == EPERM && task->deny_setgroups && count == 0))
                 return error_errno(err, errno, "process.user.additionalGids");
         if (setresgid(user->gid, user->gid, user->gid) < 0)
                 return error_errno(err, errno, "process.user.gid: %u", user->gid);
@@ -216,6 +224,16 @@ int task_listen_fds(void) {
         return str_to_i64(getenv("LISTEN_FDS"), 0, 1024, &count) == 0 ? (int) count : 0;
 }
 
+/* A variable given twice has its last value, as with runc and crun; getenv(3) would see the first. */
+static bool set_again(const char *const *entry) {
+        size_t length = strcspn(*entry, "=") + 1;
+
+        for (const char *const *later = entry + 1; *later; later++)
+                if (strncmp(*later, *entry, length) == 0)
+                        return true;
+        return false;
+}
+
 /* The environment with HOME, as runc sets it, and with LISTEN_FDS for the container's pid 1, in the way of
  * sd_listen_fds(3). */
 static const char **environment(const struct task *task) {
@@ -226,8 +244,10 @@ static const char **environment(const struct task *task) {
         while (env && env[count])
                 count++;
         all = xcalloc(count + 6, sizeof(*all));
-        for (size_t i = 0; i < count; i++)
-                all[i] = env[i];
+        count = 0;
+        for (size_t i = 0; env && env[i]; i++)
+                if (!set_again(env + i))
+                        all[count++] = env[i];
         if (str_empty(env_value(env, "HOME"))) {
                 _cleanup_free_ char *home = home_of(task->process->user.uid);
 
@@ -242,15 +262,23 @@ static const char **environment(const struct task *task) {
         return all;
 }
 
-int task_execute(const struct task *task, const char *path, struct error *err) {
+int task_load_filter(struct task *task, struct error *err) {
+        int r = fd_cloexec_from(3 + (unsigned int) task->preserve_fds);
+
+        if (r < 0)
+                return error_errno(err, -r, "the runtime's own files cannot be kept from the container");
+        if (task->seccomp && !loads_early(task) && (r = seccomp_program_load(task->seccomp, err)) < 0)
+                return r;
+        task->filter_loaded = true;
+        return 0;
+}
+
+int task_execute(struct task *task, const char *path, struct error *err) {
         const struct runtime_process *process = task->process;
         const char **env = environment(task);
         int r;
 
-        r = fd_cloexec_from(3 + (unsigned int) task->preserve_fds);
-        if (r < 0)
-                return error_errno(err, -r, "the runtime's own files cannot be kept from the container");
-        if (task->seccomp && !loads_early(task) && (r = seccomp_program_load(task->seccomp, err)) < 0)
+        if (!task->filter_loaded && (r = task_load_filter(task, err)) < 0)
                 return r;
         (void) execve(path, (char *const *) process->args, (char *const *) env);
         r = errno;

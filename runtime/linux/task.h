@@ -19,6 +19,8 @@ struct task {
         int listen_fds;                             /* of them: systemd's LISTEN_FDS; 0: none */
         const char *listen_names;                   /* systemd's LISTEN_FDNAMES; NULL: none */
         bool deny_setgroups;                        /* a user namespace, which may not allow setgroups(2) */
+        bool keep_groups;                           /* the caller's supplementary groups stay */
+        bool filter_loaded;                         /* by task_load_filter() */
 };
 
 /**
@@ -40,5 +42,11 @@ int task_find_program(const struct runtime_process *process, char **path, struct
  */
 int task_confine(const struct task *task, int *listener, struct error *err);
 
-/** Loads the filter if task_confine() did not, and executes the program. Returns only on failure. */
-int task_execute(const struct task *task, const char *path, struct error *err);
+/** True if the annotations ask for the caller's groups, with crun's name for it: podman's --group-add keep-groups. */
+bool task_keeps_groups(const struct runtime_pairs *annotations);
+
+/** Loads the filter if task_confine() did not: before hooks that must run under it. */
+int task_load_filter(struct task *task, struct error *err);
+
+/** Loads the filter if that is still to be done, and executes the program. Returns only on failure. */
+int task_execute(struct task *task, const char *path, struct error *err);

@@ -10,7 +10,7 @@
 #
 # Environment:
 #     BUILD        where the programs are (default: build beside the tests)
-#     FILES        run only the files of a suite whose names match this pattern of the shell ("exec*")
+#     FILES        run only the files of a suite whose names match this regular expression ("^(exec|run)")
 #     ONLY         ours | theirs: run one runtime alone and take the other's results of the last run
 #     TIME_LIMIT   seconds for one file of a suite (default 300)
 #     V=1          print what failing cases said
@@ -84,7 +84,7 @@ for suite; do
         peer=$(peer_of "$suite")
         [ "${ONLY:-}" = theirs ] || run_suite "$suite" myrun
         [ "${ONLY:-}" = ours ] || run_suite "$suite" "$peer"
-        [ -z "${V:-}" ] || grep -A 30 -E '^not ok' "$RESULTS/$suite.myrun.log"
+        [ -z "${V:-}" ] || tr -d '\r' <"$RESULTS/$suite.myrun.log" | grep -A 30 -E '^not ok'
         print_counts "$suite" myrun
         print_counts "$suite" "$peer"
         departures "$suite" "$peer" >"$RESULTS/$suite.departures"

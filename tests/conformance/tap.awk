@@ -1,6 +1,9 @@
 # TAP of several files, each announced by "# FILE name", to one line a case: "pass|fail|skip FILE: NAME".
 # Cases that a plan promised and that did not come (a file was stopped) are "fail FILE: case N".
 
+# They come through a terminal.
+{ sub(/\r$/, "") }
+
 function missing() {
         for (; seen < planned; seen++)
                 print "fail " file ": case " seen + 1

@@ -122,3 +122,17 @@ Groups:.7 8 ?
         run myrun exec --cgroup pids:no-such "$ID" true
         assert_failure 255
 }
+
+@test "exec --cgroup names a place that is not below the container's cgroup or not there" {
+        run myrun exec --cgroup .. "$ID" true
+        assert_failure 255
+        assert_output_contains ".. is not a sub cgroup path"
+        run myrun exec --cgroup none "$ID" true
+        assert_failure 255
+        assert_output_contains "/none/cgroup.procs: no such file"
+        run myrun exec --cgroup what:/ "$ID" true
+        assert_failure 255
+        assert_output_contains "unknown controller what"
+        run myrun exec --cgroup / "$ID" true
+        assert_success
+}

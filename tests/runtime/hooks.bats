@@ -247,3 +247,31 @@ host"
         run myrun run "$ID"
         assert_clear_error "hooks.createRuntime[0]" "/no/such/hook"
 }
+
+@test "a hook without an environment of its own has the caller's, a startContainer hook the container's" {
+        edit_config '.hooks.createRuntime = [{"path": "/bin/sh", "args": ["sh", "-c", "echo $WORD >out"]}] |
+                .hooks.startContainer = [{"path": "/bin/sh", "args": ["sh", "-c", "echo $WORD >/tmp/out"]}] |
+                .process.env += ["WORD=inside"]'
+        set_args cat /tmp/out
+        run env WORD=outside "$MYRUN" --root "$ROOT" run "$ID"
+        assert_output inside
+        run cat out
+        assert_output outside
+}
+
+@test "a createContainer hook finds the container's files below its working directory" {
+        edit_config '.hooks.createContainer = [{"path": "/bin/sh", "args": ["sh", "-c", "echo made >./tmp/mark"]}]'
+        set_args cat /tmp/mark
+        run myrun run "$ID"
+        assert_output made
+}
+
+@test "a startContainer hook runs under the container's seccomp filter" {
+        edit_config '.hooks.startContainer = [{"path": "/bin/mkdir", "args": ["mkdir", "/tmp/x"]}] |
+                .process.noNewPrivileges = true | .linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL_PROCESS"}]}'
+        set_args true
+        run myrun run "$ID"
+        assert_clear_error "hooks.startContainer[0]"
+        assert_output_contains "bad system call"
+}

@@ -266,3 +266,43 @@ teardown() {
         assert_failure 1
         assert_output_contains "--config: /no/such.json: No such file or directory"
 }
+
+@test "kill --all of a container that has ended is no error, and signal 0 only asks" {
+        set_args sleep 100
+        start_detached "$ID"
+        myrun kill "$ID" 0
+        myrun kill "$ID" KILL
+        wait_until has_status "$ID" stopped
+        myrun kill --all "$ID" 0
+        run myrun kill "$ID" 0
+        assert_failure 1
+}
+
+@test "delete --regex deletes the containers that the expression matches" {
+        set_args sleep 100
+        start_detached "$ID-a"
+        start_detached "$ID-b"
+        start_detached "$ID-c"
+        myrun delete --force --regex -- "-[ab]$"
+        run myrun list -q
+        assert_output "$ID-c"
+        run myrun delete --regex "("
+        assert_clear_error "--regex"
+}
+
+@test "--debug tells what is done, in the log file where there is one" {
+        set_args true
+        run myrun --debug run "$ID"
+        assert_output_contains "debug: init is process"
+        run myrun --debug --log "$BATS_TEST_TMPDIR/log" --log-format json run "$ID"
+        assert_output ""
+        run jq -r .level "$BATS_TEST_TMPDIR/log"
+        assert_output_contains debug
+}
+
+@test "--no-pivot leaves no proc of the host's that a user namespace could be shown" {
+        set_args sh -c 'unshare -mrpf mount -t proc none /mnt && echo mounted'
+        edit_config '.process.capabilities.bounding += ["CAP_SETFCAP"] | .process.capabilities.permitted += ["CAP_SETFCAP"]'
+        run myrun run --no-pivot "$ID"
+        assert_output_contains "permission denied"
+}

@@ -188,7 +188,42 @@ Groups:.5 2000 ?
 4"
 }
 
-@test "--preserve-fds of a file descriptor that is not open is an error" {
-        run bash -c '"$0" --root "$1" run --preserve-fds 30 "$2" </dev/null' "$MYRUN" "$ROOT" "$ID"
-        assert_clear_error "--preserve-fds"
+@test "--preserve-fds passes what is open and warns of what is not" {
+        set_args ls /proc/self/fd
+        run bash -c '"$0" --root "$1" run --preserve-fds 8 "$2" </dev/null 2>"$3" \
+                3<&- 4</dev/null 5<&- 6<&- 7</dev/null 8<&- 9<&- 10<&-' "$MYRUN" \
+                "$ROOT" "$ID" "$BATS_TEST_TMPDIR/warnings"
+        assert_success
+        # 3 is the directory that ls itself reads
+        assert_output "0
+1
+2
+3
+4
+7"
+        run cat "$BATS_TEST_TMPDIR/warnings"
+        assert_output_contains "--preserve-fds: file descriptor 3 is not open"
+}
+
+@test "a working directory that the image lacks is made, also below a read-only root" {
+        edit_config '.process.cwd = "/not/there" | .root.readonly = true'
+        set_args pwd
+        run myrun run "$ID"
+        assert_success
+        assert_output /not/there
+}
+
+@test "of a variable given twice the last value counts" {
+        edit_config '.process.env += ["WORD=first", "WORD=last"]'
+        set_args sh -c 'echo $WORD; env | grep -c ^WORD='
+        run myrun run "$ID"
+        assert_output "last
+1"
+}
+
+@test "the caller's groups stay where the annotation of podman's keep-groups asks for it" {
+        edit_config '.annotations["run.oci.keep_original_groups"] = "1"'
+        set_args id -G
+        run setpriv --groups 7,8 "$MYRUN" --root "$ROOT" run "$ID"
+        assert_output "0 7 8"
 }

@@ -163,3 +163,21 @@ filter_mode() {
         run myrun list -q
         assert_output ""
 }
+
+@test "exec hands its own listener to the agent" {
+        local agent=$BATS_TEST_TMPDIR/agent
+
+        spawn python3 "$HELPERS/seccomp-agent.py" "$agent" "$BATS_TEST_TMPDIR/first.json"
+        wait_until -t 60 test -S "$agent"
+        set_seccomp "$(jq -n --arg path "$agent" '{"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": $path,
+                "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}]}')"
+        set_args sleep 100
+        start_detached "$ID"
+        rm "$agent"
+        spawn python3 "$HELPERS/seccomp-agent.py" "$agent" "$BATS_TEST_TMPDIR/second.json"
+        wait_until -t 60 test -S "$agent"
+        run myrun exec "$ID" mkdir /tmp/x
+        assert_failure 1
+        assert_output_contains "Exchange full"
+        assert_equal "$(jq -r .state.status "$BATS_TEST_TMPDIR/second.json")" running
+}

@@ -1,0 +1,72 @@
+#include "mount_table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/cleanup.h"
+#include "../../lib/str.h"
+
+/* mountinfo writes space, tab, newline and backslash as three octal digits. */
+void mount_table_unescape(char *text) {
+        char *out = text;
+
+        for (const char *in = text; *in; in++) {
+                if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] && in[3]) {
+                        *out++ = (char) ((in[1] - '0') << 6 | (in[2] - '0') << 3 | (in[3] - '0'));
+                        in += 3;
+                } else {
+                        *out++ = *in;
+                }
+        }
+        *out = '\0';
+}
+
+/* id parent dev root mount-point options [tags...] - type source super-options */
+static char *point_of(char *line, const char *const *types) {
+        const char *rest = strstr(line, " - ");
+        char *save = NULL;
+        char *field;
+
+        if (!rest)
+                return NULL;
+        for (rest += 3; *types; types++) {
+                size_t size = strlen(*types);
+
+                if (strncmp(rest, *types, size) == 0 && rest[size] == ' ')
+                        break;
+        }
+        if (!*types)
+                return NULL;
+        field = strtok_r(line, " ", &save);
+        for (int i = 0; field && i < 4; i++)
+                field = strtok_r(NULL, " ", &save);
+        return field;
+}
+
+int mount_table_read(struct mount_table *out, const char *const *types, struct error *err) {
+        _cleanup_file_ FILE *file = fopen("/proc/self/mountinfo", "re");
+        _cleanup_free_ char *line = NULL;
+        size_t size = 0;
+
+        if (!file)
+                return error_errno(err, errno, "/proc/self/mountinfo");
+        while (getline(&line, &size, file) > 0) {
+                char *point = point_of(line, types);
+
+                if (!point)
+                        continue;
+                mount_table_unescape(point);
+                out->paths = xrealloc(out->paths, out->count + 1, sizeof(*out->paths));
+                out->paths[out->count++] = xstrdup(point);
+        }
+        return 0;
+}
+
+void mount_table_free(struct mount_table *table) {
+        for (size_t i = 0; i < table->count; i++)
+                free(table->paths[i]);
+        free(table->paths);
+        *table = (struct mount_table){0};
+}
