@@ -75,7 +75,7 @@ NETPLUG_LIBS := -Wl,--no-warnings -lnl-3 -lresolv -l:libyajl_s.a
 MANAGER_LIBS := -Wl,--no-warnings -larchive -lcrypto -lcap -l:libyajl_s.a -lnettle -lacl -llzma -lzstd -llz4 -lbz2 -lz
 endif
 
-.PHONY: all runtime netplug manager image demo install uninstall test test-programs unit-test lint lint-format lint-cppcheck lint-tidy format bench clean help deps
+.PHONY: all runtime netplug manager image demo install uninstall test test-programs unit-test lint lint-format lint-cppcheck lint-tidy format conformance bench clean help deps
 .DELETE_ON_ERROR:
 
 all: runtime netplug manager image ## build everything into build/
@@ -151,6 +151,9 @@ test: ## install what is needed, build, and run every test; ends with "N passed,
 	$(Q)BUILD="$(abspath $(BUILD))" tests/run.sh $(SUITES)
 
 test-programs: all $(UNIT_TESTS)
+
+conformance: all ## run the test suites of runc and crun against myrun and against them
+	$(Q)BUILD="$(abspath $(BUILD))" tests/conformance/run.sh $(SUITES)
 
 bench: all ## measure against crun, runc and the reference plugins
 	$(Q)BUILD="$(abspath $(BUILD))" tests/bench/run.sh

@@ -12,7 +12,7 @@
 #     BUILD        where the programs are (default: build beside the tests)
 #     FILES        run only the files of a suite whose names match this regular expression ("^(exec|run)")
 #     ONLY         ours | theirs: run one runtime alone and take the other's results of the last run
-#     TIME_LIMIT   seconds for one file of a suite (default 300)
+#     TIME_LIMIT   seconds for one file of a suite (default 600; crun: 120)
 #     V=1          print what failing cases said
 #
 # The exit status is 0 when every case that passes there passes here, too, or is in expected.txt.

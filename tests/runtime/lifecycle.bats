@@ -278,18 +278,6 @@ teardown() {
         assert_failure 1
 }
 
-@test "delete --regex deletes the containers that the expression matches" {
-        set_args sleep 100
-        start_detached "$ID-a"
-        start_detached "$ID-b"
-        start_detached "$ID-c"
-        myrun delete --force --regex -- "-[ab]$"
-        run myrun list -q
-        assert_output "$ID-c"
-        run myrun delete --regex "("
-        assert_clear_error "--regex"
-}
-
 @test "--debug tells what is done, in the log file where there is one" {
         set_args true
         run myrun --debug run "$ID"
