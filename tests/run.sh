@@ -151,6 +151,13 @@ if printf '%s\n' "${suites[@]:-}" | grep -q acceptance/services; then
         echo "... $((SECONDS - started)) s"
 fi
 
+if printf '%s\n' "${suites[@]:-}" | grep -q peers/cni; then
+        "$SOURCE/tests/peers/cnitool.sh" >"$LOGS/cnitool.log" 2>&1 || {
+                echo "cnitool could not be made:"
+                tail -n 20 "$LOGS/cnitool.log"
+        }
+fi
+
 if [ -n "$want_unit" ]; then
         ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} unit_tests
 fi

@@ -6,43 +6,10 @@ set -eu
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 SOURCE=$(cd "$HERE/../.." && pwd)
-APT=$CONFORMANCE/apt
+FETCHED=$CONFORMANCE
 RUNC=$CONFORMANCE/runc
 CRUN=$CONFORMANCE/crun
-
-# apt with its own lists, and with each source of the machine asked for sources; the machine's files stay as they are.
-apt() {
-        apt-get -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$APT/sources" \
-                -o Dir::State::lists="$APT/lists" -o Dir::Cache="$APT/cache" -o APT::Sandbox::User=root \
-                -o Acquire::Retries=3 "$@"
-}
-
-configure_apt() {
-        local file
-
-        mkdir -p "$APT/sources" "$APT/lists/partial" "$APT/cache/archives/partial"
-        for file in /etc/apt/sources.list.d/*.sources; do
-                [ ! -e "$file" ] || sed 's/^Types:.*/Types: deb-src/' "$file" >"$APT/sources/${file##*/}"
-        done
-        for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-                [ ! -e "$file" ] || sed -n 's/^deb /deb-src /p' "$file" >"$APT/sources/$(basename "$file" .list)-sources.list"
-        done
-        apt update
-}
-
-# fetch PACKAGE DIRECTORY: the unpacked source.
-fetch() {
-        local package=$1 directory=$2
-
-        [ ! -d "$directory" ] || return 0
-        [ -d "$APT" ] || configure_apt
-        (
-                cd "$CONFORMANCE"
-                apt source --download-only "$package"
-                dpkg-source -q -x "$package"_*.dsc "$directory.new"
-        )
-        mv "$directory.new" "$directory"
-}
+. "$SOURCE/tests/helpers/debian-source.bash"
 
 # The suite's programs, with the Go libraries that Debian has as packages.
 build_runc_helpers() {

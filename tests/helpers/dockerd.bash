@@ -33,8 +33,8 @@ start_dockerd() {
 dockerd_end() {
         dockerd_installed || return 0
         stop_daemon dockerd
-        # Swarm's ingress network leaves these.
-        umount -q "$PEER_DIR"/exec/netns/* 2>/dev/null || true
+        # Swarm's ingress network and --live-restore leave these.
+        umount -q "$PEER_DIR"/exec/netns/* "$PEER_DIR/root" 2>/dev/null || true
         peers_end
 }
 
