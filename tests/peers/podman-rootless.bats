@@ -27,8 +27,8 @@ log_driver = "k8s-file"
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-runtime_supports_json = ["$PEER_DIR/bin/myrun"]
-runtime_supports_nocgroup = ["$PEER_DIR/bin/myrun"]
+runtime_supports_json = ["myrun", "$PEER_DIR/bin/myrun"]
+runtime_supports_nocgroup = ["myrun", "$PEER_DIR/bin/myrun"]
 END_OF_FILE
         # The subordinate ids are written into a mount namespace of the command's own.
         cat >"$PEER_DIR/podman" <<END_OF_FILE

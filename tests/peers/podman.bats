@@ -20,11 +20,11 @@ log_driver = "k8s-file"
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-infra_image = "localhost/busybox"
+infra_image = "localhost/infra"
 infra_command = "sleep 1000"
 init_path = "/usr/bin/catatonit"
-runtime_supports_json = ["$PEER_RUNTIME"]
-runtime_supports_nocgroup = ["$PEER_RUNTIME"]
+runtime_supports_json = ["myrun", "$PEER_RUNTIME"]
+runtime_supports_nocgroup = ["myrun", "$PEER_RUNTIME"]
 [network]
 network_config_dir = "$PEER_DIR/networks"
 cni_plugin_dirs = ["/usr/lib/cni", "/opt/cni/bin"]
@@ -37,6 +37,8 @@ exec nsenter --net="/run/netns/$PEER_NETNS" -- podman --root "$PEER_DIR/root" --
 END
         chmod 755 "$PEER_DIR/podman"
         podman import -q "$PEER_DIR/busybox.tar" busybox >/dev/null
+        # What holds a pod's namespaces, for `play kube` has no option for its command.
+        podman import -q --change 'CMD ["sleep", "1000"]' "$PEER_DIR/busybox.tar" infra >/dev/null
 }
 
 teardown_file() {
@@ -211,4 +213,100 @@ END
         run run_ "$NAME"
         assert_output $'made as 0\n1000'
         podman rmi "$NAME"
+}
+
+@test "podman run -it passes the size of the terminal on" {
+        engine_resizes_the_terminal
+}
+
+@test "podman exec runs several programs at once, each with its own exit status" {
+        engine_execs_in_parallel
+}
+
+@test "podman cp and commit see what the program wrote" {
+        engine_copies_and_commits
+}
+
+@test "podman logs shows what the program wrote, and follows it" {
+        engine_keeps_logs
+}
+
+@test "podman's --init reaps and passes signals on" {
+        [ -x /usr/bin/catatonit ] || skip "catatonit is not installed"
+        engine_has_an_init
+}
+
+@test "podman's mount propagation lets a container mount for the host" {
+        engine_propagates_mounts
+}
+
+@test "podman's -v changes owners with :U and maps ids with :idmap" {
+        mkdir "$BATS_TEST_TMPDIR/data"
+        touch "$BATS_TEST_TMPDIR/data/file"
+        run run_ -v "$BATS_TEST_TMPDIR/data:/data:U" --user 1000:1000 busybox stat -c '%u %g' /data
+        assert_output "1000 1000"
+        chown -R 5:6 "$BATS_TEST_TMPDIR/data"
+        run run_ --uidmap 0:100000:2000 --gidmap 0:100000:2000 -v "$BATS_TEST_TMPDIR/data:/data:idmap" busybox \
+                stat -c '%u %g' /data/file
+        assert_success
+        assert_output "5 6"
+}
+
+@test "podman's --userns auto takes ids that are free" {
+        echo containers:200000:65536 >"$BATS_TEST_TMPDIR/subid"
+        run unshare --mount sh -c 'mount --bind "$0" /etc/subuid && mount --bind "$0" /etc/subgid && exec "$@"' \
+                "$BATS_TEST_TMPDIR/subid" "${ENGINE[@]}" run --rm --network none --userns auto:size=500 busybox cat /proc/self/uid_map
+        assert_success
+        assert_output_matches '^ +0 +200000 +500$'
+}
+
+@test "podman's init containers run before the others of their pod" {
+        podman pod create --name "$NAME" --network none --infra-image localhost/busybox --infra-command "sleep 1000" >/dev/null
+        podman create --pod "$NAME" --init-ctr always --name "$NAME-first" -v "$NAME:/v" busybox \
+                sh -c 'echo first >/v/order' >/dev/null
+        podman create --pod "$NAME" --name "$NAME-then" -v "$NAME:/v" busybox sh -c 'cat /v/order; sleep 1000' >/dev/null
+        podman pod start "$NAME" >/dev/null
+        wait_until eval 'podman logs "$NAME-then" | grep -x first'
+        podman pod rm -f -t 0 "$NAME" >/dev/null
+        podman volume rm "$NAME" >/dev/null
+}
+
+@test "podman play kube runs the pod of a manifest" {
+        cat >"$BATS_TEST_TMPDIR/pod.yaml" <<END
+apiVersion: v1
+kind: Pod
+metadata:
+  name: $NAME
+spec:
+  containers:
+  - name: web
+    image: localhost/busybox:latest
+    imagePullPolicy: Never
+    command: ["sh", "-c", "echo from kube; sleep 1000"]
+    resources: {limits: {memory: 64Mi}}
+    securityContext: {runAsUser: 1000, capabilities: {drop: [ALL]}}
+END
+        podman play kube --network none "$BATS_TEST_TMPDIR/pod.yaml" >/dev/null
+        wait_until eval 'podman logs "$NAME-web" | grep "from kube"'
+        assert_equal "$(memory_limit "$(field State.Pid "$NAME-web")")" 67108864
+        run podman exec "$NAME-web" sh -c 'id -u; grep CapEff /proc/self/status'
+        assert_output $'1000\nCapEff:\t0000000000000000'
+        podman play kube --down "$BATS_TEST_TMPDIR/pod.yaml" >/dev/null
+}
+
+@test "podman's rarer options are what the program sees" {
+        run run_ --umask 0077 --oom-score-adj 500 --personality LINUX32 --cgroupns private \
+                --security-opt mask=/etc/group:/proc/cpuinfo --security-opt proc-opts=hidepid=2 busybox \
+                sh -c 'umask; cat /proc/self/oom_score_adj; uname -m; sed "s/.*://" /proc/self/cgroup | sort -u
+                        wc -c </etc/group; wc -c </proc/cpuinfo; grep -c "^proc /proc proc .*hidepid" /proc/mounts'
+        assert_success
+        assert_output $'0077\n500\ni686\n/\n0\n0\n1'
+        run "${ENGINE[@]}" run --rm --network none --preserve-fds 1 busybox sh -c 'cat <&3' 3<<<passed
+        assert_output passed
+        run run_ --systemd always busybox sh -c 'tr "\0" "\n" </proc/1/environ | grep ^container='
+        assert_output container=podman
+        run run_ --cgroups disabled busybox echo without
+        assert_output without
+        run podman run --rm --network none --rootfs "$(base_rootfs):O" sh -c 'touch /new && echo written'
+        assert_output written
 }
