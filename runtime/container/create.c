@@ -319,6 +319,16 @@ static int clone_through_intermediate(struct creation *creation, struct error *e
         return r;
 }
 
+/* Where a cgroup takes no newborn process, the parent moves it there. */
+static pid_t clone_directly(struct launch *launch, int cgroup_fd) {
+        pid_t pid = namespaces_clone(launch->namespaces.create, cgroup_fd, SIGCHLD);
+
+        if (cgroup_fd < 0 || !cgroup_refuses_clone(pid))
+                return pid;
+        launch->attach_by_parent = true;
+        return namespaces_clone(launch->namespaces.create, -1, SIGCHLD);
+}
+
 static int clone_init(struct creation *creation, struct error *err) {
         struct launch *launch = &creation->launch;
         int cgroup_fd = launch->cgroup && !launch->namespaces.intermediate ? cgroup_clone_fd(launch->cgroup) : -1;
@@ -330,7 +340,7 @@ static int clone_init(struct creation *creation, struct error *err) {
                 if (r < 0)
                         return r;
         } else {
-                pid_t pid = namespaces_clone(launch->namespaces.create, cgroup_fd, SIGCHLD);
+                pid_t pid = clone_directly(launch, cgroup_fd);
 
                 if (pid == 0)
                         init_main(launch);
@@ -348,6 +358,32 @@ static void put_cgroup(struct json_writer *writer, const void *data) {
 
         if (cgroup)
                 cgroup_write(cgroup, writer, "cgroup");
+}
+
+static bool is_readonly(const char *const *options) {
+        bool readonly = false;
+
+        for (; *options; options++)
+                if (str_equal(*options, "ro") || str_equal(*options, "rw"))
+                        readonly = str_equal(*options, "ro");
+        return readonly;
+}
+
+/* The user who runs the container may divide its cgroup when it is mounted for writing in a namespace of its own. */
+static int delegate_cgroup(const struct runtime_config *config, const struct cgroup *cgroup, struct error *err) {
+        const struct runtime_namespace *namespaces = config->linux_.namespaces;
+        uint32_t uid = config->process->user.uid;
+        bool writable = false;
+
+        if (!namespaces[NAMESPACE_CGROUP].present || namespaces[NAMESPACE_CGROUP].path || !cgroup_host_unified())
+                return 0;
+        for (size_t i = 0; i < config->mount_count; i++)
+                if (str_equal(config->mounts[i].type, "cgroup") &&
+                    str_equal(config->mounts[i].destination, "/sys/fs/cgroup"))
+                        writable = !is_readonly(config->mounts[i].options);
+        if (namespaces[NAMESPACE_USER].present && !idmap_to_host(&config->linux_.uid_mappings, uid, 1, &uid))
+                return 0;
+        return writable && uid != geteuid() ? cgroup_delegate(cgroup, uid, err) : 0;
 }
 
 /* After this init is found by `delete --force`, so it may go on. */
@@ -370,6 +406,8 @@ static int release_init(struct creation *creation, struct error *err) {
         if (user->present && !user->path && (r = idmap_write(launch->proc_fd, creation->pid, &config->linux_, err)) < 0)
                 return r;
         if (launch->attach_by_parent && (r = cgroup_attach(launch->cgroup, creation->pid, err)) < 0)
+                return r;
+        if (launch->cgroup && (r = delegate_cgroup(config, launch->cgroup, err)) < 0)
                 return r;
         if (creation->rdt_fd >= 0 && (r = intel_rdt_attach(creation->rdt_fd, creation->state.rdt_group,
                                                            creation->state.id, creation->pid, err)) < 0)

@@ -38,6 +38,7 @@ struct execution {
         struct seccomp_program seccomp;
         uint64_t namespaces; /* CLONE_NEW* to join, but for the pid namespace */
         int task_fds[HIERARCHIES_MAX];
+        int cgroup_fd; /* the v2 directory to be born in, or -1 */
         size_t task_count;
         int root_fd; /* the container's root where no mount namespace leads there, else -1 */
         int proc_fd;
@@ -117,35 +118,50 @@ static int check_cgroups(const struct execution *execution, const struct cgroup_
         return 0;
 }
 
-static int open_cgroup(const struct cgroup_hierarchy *hierarchy, const char *sub, struct error *err) {
-        _cleanup_fd_ int directory = open(hierarchy->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_free_ char *path = NULL;
+/* An fd of a directory below one of the container's cgroup directories. */
+static int open_cgroup(const char *directory, const char *sub, struct error *err) {
+        _cleanup_fd_ int top = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
         int fd;
 
-        if (directory < 0)
-                return error_errno(err, errno, "%s", hierarchy->directory);
-        path = str_format("%s/%s", str_empty(sub) ? "." : sub, hierarchy->v2 ? "cgroup.procs" : "tasks");
-        fd = path_open(directory, path, PATH_NO_SYMLINKS, O_WRONLY, 0, err);
+        if (top < 0)
+                return error_errno(err, errno, "%s", directory);
+        fd = path_open(top, sub, PATH_NO_SYMLINKS, O_PATH | O_DIRECTORY, 0, err);
         if (fd == -ENOENT && !str_empty(sub))
                 return error_set(err, ENOENT, "--cgroup: adding pid to %s/%s/cgroup.procs: no such file or directory",
-                                 hierarchy->directory, sub);
+                                 directory, sub);
         return fd < 0 ? error_wrap(err, str_empty(sub) ? "cgroup" : "--cgroup") : fd;
 }
 
-/*
- * The process moves itself, see enter_cgroup() in init.c. A v2 directory takes a pid in
- * cgroup.procs; "0" there is the writer as well.
- */
+/* The process moves itself by writing "0", see enter_cgroup() in init.c. */
+static int open_members(struct execution *execution, int directory, const char *file, struct error *err) {
+        int fd = openat(directory, file, O_WRONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                return error_errno(err, errno, "the container's cgroup: %s", file);
+        execution->task_fds[execution->task_count++] = fd;
+        return 0;
+}
+
+/* v2 is entered by the clone itself, unless another process in between is cloned, or affinity comes first. */
 static int open_cgroups(struct execution *execution, struct error *err) {
         const struct cgroup_hierarchy *hierarchies = NULL;
         size_t count =
                 execution->container->cgroup ? cgroup_hierarchies(execution->container->cgroup, &hierarchies) : 0;
         int r = check_cgroups(execution, hierarchies, count, err);
 
-        for (size_t i = 0; r >= 0 && i < count && i < HIERARCHIES_MAX; i++) {
-                r = open_cgroup(&hierarchies[i], sub_cgroup(execution, hierarchies[i].name), err);
-                if (r >= 0)
-                        execution->task_fds[execution->task_count++] = r;
+        /* One entry is left for the v2 directory, see clone_into_cgroup(). */
+        for (size_t i = 0; r >= 0 && i < count && i < HIERARCHIES_MAX - 1; i++) {
+                const char *sub = sub_cgroup(execution, hierarchies[i].name);
+                _cleanup_fd_ int directory = open_cgroup(hierarchies[i].directory, sub, err);
+
+                if (directory < 0)
+                        return directory;
+                if (!hierarchies[i].v2)
+                        r = open_members(execution, directory, "tasks", err);
+                else if (execution->unprivileged || execution->options->process->exec_cpu_affinity_initial)
+                        r = open_members(execution, directory, "cgroup.procs", err);
+                else
+                        execution->cgroup_fd = take_fd(&directory);
         }
         return r < 0 ? r : 0;
 }
@@ -347,6 +363,28 @@ static int clone_through_intermediate(struct execution *execution, struct error 
         return r;
 }
 
+/* Kernels before 5.7, and cgroups that take no newborn process. */
+static pid_t clone_into_cgroup(struct execution *execution, struct error *err) {
+        const struct container *container = execution->container;
+        pid_t pid = namespaces_clone(0, execution->cgroup_fd, SIGCHLD);
+
+        if (execution->cgroup_fd < 0 || pid >= 0)
+                return pid;
+        /* The container has divided its cgroup: its own processes moved below, and init is in a place for processes. */
+        if (pid == -EBUSY && !execution->options->cgroups) {
+                fd_close_at(&execution->cgroup_fd);
+                execution->cgroup_fd =
+                        cgroup_open_of_process(container->cgroup, execution->proc_fd, container->state.pid, err);
+                pid = execution->cgroup_fd < 0 ? execution->cgroup_fd
+                                               : namespaces_clone(0, execution->cgroup_fd, SIGCHLD);
+        }
+        if (pid >= 0 || execution->cgroup_fd < 0)
+                return pid;
+        return open_members(execution, execution->cgroup_fd, "cgroup.procs", err) < 0
+                       ? pid
+                       : namespaces_clone(0, -1, SIGCHLD);
+}
+
 static int clone_process(struct execution *execution, struct error *err) {
         const struct runtime_namespace *namespaces = execution->options->config->linux_.namespaces;
         pid_t pid;
@@ -356,7 +394,7 @@ static int clone_process(struct execution *execution, struct error *err) {
         /* Only children are affected, and this process makes no other. */
         if (namespaces[NAMESPACE_PID].present && setns(execution->container->pidfd, CLONE_NEWPID) < 0)
                 return error_errno(err, errno, "cannot enter the container's pid namespace");
-        pid = namespaces_clone(0, -1, SIGCHLD);
+        pid = clone_into_cgroup(execution, err);
         if (pid == 0)
                 child_main(execution);
         if (pid < 0)
@@ -454,6 +492,7 @@ static int start(struct execution *execution, struct created *out, struct error 
 static void release(struct execution *execution) {
         for (size_t i = 0; i < execution->task_count; i++)
                 fd_close(execution->task_fds[i]);
+        fd_close_at(&execution->cgroup_fd);
         seccomp_program_free(&execution->seccomp);
         free(execution->listen_names);
         fd_close_at(&execution->root_fd);
@@ -466,7 +505,8 @@ static void release(struct execution *execution) {
 
 int container_exec(const struct container *container, const struct exec_options *options, struct created *out,
                    struct error *err) {
-        struct execution execution = {.container = container, .options = options, .root_fd = -1, .proc_fd = -1};
+        struct execution execution = {
+                .container = container, .options = options, .root_fd = -1, .proc_fd = -1, .cgroup_fd = -1};
         int r;
 
         execution.parent_socket = execution.child_socket = execution.console_socket = execution.terminal = -1;

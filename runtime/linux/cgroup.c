@@ -12,10 +12,13 @@
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/file.h"
 #include "../../lib/log.h"
+#include "../../lib/path.h"
 #include "../../lib/process.h"
 #include "../../lib/str.h"
 #include "cgroup_private.h"
+#include "procfs.h"
 
 static const struct cgroup_driver *const drivers[] = {&cgroup_v1_driver, &cgroup_v2_driver, &cgroup_systemd_driver};
 
@@ -90,23 +93,50 @@ int cgroup_find_controller(const struct cgroup *cgroup, const char *controller) 
         return -1;
 }
 
-int cgroup_make_path(const struct cgroup_hierarchy *hierarchy) {
-        _cleanup_free_ char *path = NULL;
+static int make_parents(const struct cgroup_hierarchy *hierarchy, unsigned int *parents) {
+        _cleanup_free_ char *path = xstrdup(hierarchy->directory);
 
-        if (mkdir(hierarchy->directory, 0755) == 0)
-                return 1;
-        if (errno != ENOENT)
-                return errno == EEXIST ? 0 : -errno;
-        path = xstrdup(hierarchy->directory);
         for (char *slash = path + strlen(hierarchy->mount); (slash = strchr(slash + 1, '/'));) {
                 *slash = '\0';
-                if (mkdir(path, 0755) < 0 && errno != EEXIST)
+                if (mkdir(path, 0755) == 0)
+                        (*parents)++;
+                else if (errno != EEXIST)
                         return -errno;
                 *slash = '/';
         }
-        if (mkdir(path, 0755) == 0)
-                return 1;
-        return errno == EEXIST ? 0 : -errno;
+        return 0;
+}
+
+/* The end of another container may take an empty parent away meanwhile. */
+#define MAKE_TRIES 10
+
+int cgroup_make_path(const struct cgroup_hierarchy *hierarchy, unsigned int *parents) {
+        int r = 0;
+
+        for (int try = 0; try < MAKE_TRIES && (r == 0 || r == -ENOENT); try++) {
+                if (mkdir(hierarchy->directory, 0755) == 0)
+                        return 1;
+                if (errno != ENOENT)
+                        return errno == EEXIST ? 0 : -errno;
+                *parents = 0;
+                r = make_parents(hierarchy, parents);
+        }
+        return r < 0 ? r : -ENOENT;
+}
+
+/* Parents that were made with the cgroup, from the lowest on, as far as nobody else uses them. */
+static void remove_parents(const struct cgroup *cgroup, size_t index) {
+        _cleanup_free_ char *path = xstrdup(cgroup->hierarchies[index].directory);
+
+        for (unsigned int left = cgroup->places[index].parents; left > 0; left--) {
+                char *slash = strrchr(path, '/');
+
+                if (!slash || slash <= path + strlen(cgroup->hierarchies[index].mount))
+                        return;
+                *slash = '\0';
+                if (rmdir(path) < 0 && errno != ENOENT)
+                        return;
+        }
 }
 
 /* A cgroup made by somebody else is used when nothing lives in it. */
@@ -143,7 +173,7 @@ static int check_thawed(const struct cgroup *cgroup, size_t index, struct error 
 }
 
 int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err) {
-        int made = cgroup_make_path(&cgroup->hierarchies[index]);
+        int made = cgroup_make_path(&cgroup->hierarchies[index], &cgroup->places[index].parents);
 
         if (made < 0)
                 return error_errno(err, -made, "cannot make the cgroup %s", cgroup->hierarchies[index].directory);
@@ -157,8 +187,8 @@ int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err
 /* Takes back what a create that failed has made. */
 static void undo(struct cgroup *cgroup) {
         for (size_t i = cgroup->total; i-- > 0;)
-                if (cgroup->places[i].made)
-                        (void) rmdir(cgroup->hierarchies[i].directory);
+                if (cgroup->places[i].made && rmdir(cgroup->hierarchies[i].directory) == 0)
+                        remove_parents(cgroup, i);
 }
 
 static const struct cgroup_driver *choose_driver(const struct cgroup_request *request) {
@@ -221,7 +251,11 @@ static int attach_error(const struct cgroup *cgroup, size_t index, int code, str
                            cgroup->hierarchies[index].directory);
 }
 
-int cgroup_attach_unified(const struct cgroup *cgroup, pid_t pid, struct error *err) {
+bool cgroup_refuses_clone(int r) {
+        return r == -EBUSY || r == -EOPNOTSUPP || r == -EACCES || r == -EBADF;
+}
+
+static int attach_unified(const struct cgroup *cgroup, pid_t pid, struct error *err) {
         char text[16];
         int dir_fd, r;
 
@@ -264,7 +298,58 @@ int cgroup_attach(struct cgroup *cgroup, pid_t pid, struct error *err) {
                 if (r < 0)
                         return attach_error(cgroup, i, -r, err);
         }
-        return cgroup->unified >= 0 && !can_clone_into() ? cgroup_attach_unified(cgroup, pid, err) : 0;
+        return attach_unified(cgroup, pid, err);
+}
+
+int cgroup_open_of_process(const struct cgroup *cgroup, int proc_fd, pid_t pid, struct error *err) {
+        const struct cgroup_hierarchy *hierarchy = &cgroup->hierarchies[cgroup->unified];
+        char name[PROCFS_PATH_MAX];
+        _cleanup_fd_ int file = -1;
+        _cleanup_fd_ int mount = -1;
+        _cleanup_free_ char *text = NULL;
+        char *path;
+        int r;
+
+        (void) snprintf(name, sizeof(name), "%d/cgroup", (int) pid);
+        file = procfs_open_file(proc_fd, name, O_RDONLY, err);
+        if (file < 0)
+                return file;
+        r = fd_read_all(file, 1 << 20, &text, NULL);
+        path = r < 0 ? NULL : str_starts_with(text, "0::") ? text : strstr(text, "\n0::");
+        if (!path)
+                return error_errno(err, r < 0 ? -r : ENOENT, "/proc/%s", name);
+        path = strstr(path, "0::") + strlen("0::");
+        path[strcspn(path, "\n")] = '\0';
+        mount = open(hierarchy->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (mount < 0)
+                return error_errno(err, errno, "%s", hierarchy->mount);
+        return path_open(mount, path, PATH_NO_SYMLINKS, O_PATH | O_DIRECTORY, 0, err);
+}
+
+/* The files a delegated cgroup is worked with: cgroups(7). Older kernels have no list of them. */
+#define DELEGATE_FILE "/sys/kernel/cgroup/delegate"
+#define DELEGATE_DEFAULT "cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n"
+
+int cgroup_delegate(const struct cgroup *cgroup, uid_t uid, struct error *err) {
+        _cleanup_free_ char *text = NULL;
+        int dir_fd;
+        char *save = NULL;
+
+        if (cgroup->unified < 0)
+                return 0;
+        dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
+        if (dir_fd < 0 || fchown(dir_fd, uid, (gid_t) -1) < 0)
+                return error_errno(err, dir_fd < 0 ? -dir_fd : errno, "cannot give %s to user %u",
+                                   cgroup->hierarchies[cgroup->unified].directory, uid);
+        if (file_read(AT_FDCWD, DELEGATE_FILE, 65536, &text, NULL, NULL) < 0)
+                text = xstrdup(DELEGATE_DEFAULT);
+        for (char *file = strtok_r(text, "\n", &save); file; file = strtok_r(NULL, "\n", &save))
+                /* Files of controllers that this cgroup has not got are in the list, too. */
+                if (path_is_name(file) && fchownat(dir_fd, file, uid, (gid_t) -1, AT_SYMLINK_NOFOLLOW) < 0 &&
+                    errno != ENOENT)
+                        return error_errno(err, errno, "cannot give %s of the container's cgroup to user %u", file,
+                                           uid);
+        return 0;
 }
 
 int cgroup_update(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err) {
@@ -444,6 +529,8 @@ int cgroup_remove(const struct cgroup *cgroup, struct error *err) {
                         if (r != -EBUSY)
                                 return error_errno(err, -r, "cannot remove the cgroup %s", left);
                 }
+                for (size_t i = cgroup->total; !left && i-- > 0;)
+                        remove_parents(cgroup, i);
                 if (!left)
                         return 0;
                 /* Nobody knows that the processes in a cgroup found by its path are the container's. */
@@ -484,6 +571,8 @@ void cgroup_write(const struct cgroup *cgroup, struct json_writer *writer, const
                 json_put_string(writer, "directory", hierarchy->directory);
                 if (cgroup->places[i].kept)
                         json_put_bool(writer, "kept", true);
+                if (cgroup->places[i].parents > 0)
+                        json_put_uint(writer, "parents", cgroup->places[i].parents);
                 json_end_object(writer);
         }
         json_end_array(writer);
@@ -494,6 +583,7 @@ static int read_hierarchy(struct cgroup *cgroup, const struct json *value, struc
         struct cgroup_hierarchy hierarchy = {0};
         const char *name = NULL, *mount = NULL, *directory = NULL;
         bool kept = false;
+        uint32_t parents = 0;
         int r = json_expect(value, JSON_OBJECT, err);
 
         if (r == 0)
@@ -504,6 +594,8 @@ static int read_hierarchy(struct cgroup *cgroup, const struct json *value, struc
                 r = json_get_string(value, "directory", &directory, err);
         if (r == 0)
                 r = json_get_bool(value, "kept", &kept, err);
+        if (r == 0)
+                r = json_get_u32(value, "parents", &parents, err);
         if (r < 0)
                 return r;
         /* Directories named here are removed later: nothing that cannot be a cgroup of ours may pass. */
@@ -518,7 +610,10 @@ static int read_hierarchy(struct cgroup *cgroup, const struct json *value, struc
         /* An update may have made it since. */
         if (kept && access(directory, F_OK) == 0)
                 kept = false;
-        return cgroup_add_hierarchy(cgroup, &hierarchy, kept, err);
+        r = cgroup_add_hierarchy(cgroup, &hierarchy, kept, err);
+        if (r == 0)
+                cgroup->places[cgroup->total - 1].parents = parents;
+        return r;
 }
 
 int cgroup_read(const struct json *value, struct cgroup **out, struct error *err) {

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "../../lib/error.h"
@@ -50,16 +51,29 @@ int cgroup_find(const struct cgroup_request *request, struct cgroup **out, struc
  */
 int cgroup_clone_fd(const struct cgroup *cgroup);
 
+/** True if a negative errno of clone3() is about the cgroup: then the process is made outside and moved. */
+bool cgroup_refuses_clone(int r);
+
 /**
- * Moves a process into the cgroup, in every v1 hierarchy; in v2 only where cgroup_clone_fd()
- * gives -1, for otherwise CLONE_INTO_CGROUP has put it there.
+ * Moves a process into the cgroup, in every hierarchy.
  * @pid: 0 means the calling, single-threaded process itself: for the kernel much the cheaper
  * way, but the process must still be allowed to write to the cgroup's files
  */
 int cgroup_attach(struct cgroup *cgroup, pid_t pid, struct error *err);
 
-/** Moves a process into the v2 cgroup: for when clone3() refuses the fd (EBUSY: it has no room for processes). */
-int cgroup_attach_unified(const struct cgroup *cgroup, pid_t pid, struct error *err);
+/**
+ * The v2 directory that a process is in: init may have left the container's own for one below,
+ * as systemd in a container does, and then no process fits into that any more (EBUSY).
+ * @proc_fd: from procfs_open()
+ * Returns an fd the caller closes, or a negative errno.
+ */
+int cgroup_open_of_process(const struct cgroup *cgroup, int proc_fd, pid_t pid, struct error *err);
+
+/**
+ * Gives the v2 cgroup to a user, who may then make cgroups in it (config-linux.md, "Cgroup ownership").
+ * @uid: of the host
+ */
+int cgroup_delegate(const struct cgroup *cgroup, uid_t uid, struct error *err);
 
 /** Changes limits of a running container: only what is set in `resources` changes. */
 int cgroup_update(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err);
@@ -84,6 +98,25 @@ int cgroup_remove(const struct cgroup *cgroup, struct error *err);
  * memory, pids, blkio and hugetlb of the object that the caller has begun and will end.
  */
 int cgroup_stats(const struct cgroup *cgroup, struct json_writer *writer, struct error *err);
+
+/* Watching for kills for lack of memory. */
+struct cgroup_oom {
+        int fd;         /* to be polled: POLLIN (v1) and POLLPRI (v2) say that cgroup_oom_happened() may be true */
+        int control_fd; /* v1: what the events are about */
+        int dir_fd;     /* belongs to the cgroup */
+        bool v2;
+        uint64_t count;
+};
+
+#define CGROUP_OOM_INIT                                                                                                \
+        { .fd = -1, .control_fd = -1, .dir_fd = -1 }
+
+/** Begins to watch; the cgroup must outlive it. Release with cgroup_oom_close() whatever is returned. */
+int cgroup_oom_open(const struct cgroup *cgroup, struct cgroup_oom *out, struct error *err);
+void cgroup_oom_close(struct cgroup_oom *oom);
+
+/** True if a process was killed since the last call. When it cannot happen any more, `fd` is -1. */
+bool cgroup_oom_happened(struct cgroup_oom *oom);
 
 /** For state.json: writes / reads the member `key` that names the cgroup's directories. */
 void cgroup_write(const struct cgroup *cgroup, struct json_writer *writer, const char *key);

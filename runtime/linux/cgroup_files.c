@@ -26,6 +26,8 @@ int cgroup_file_error(struct error *err, int code, const char *property, const c
         switch (code) {
         case ENOENT:
                 return error_set(err, EOPNOTSUPP, "%s: this host has no %s", property, file);
+        case EOPNOTSUPP:
+                return error_set(err, EOPNOTSUPP, "%s: this kernel has no such limit any more (%s)", property, file);
         case EINVAL:
         case ERANGE:
                 return error_set(err, code, "%s: the kernel refuses the value %s for %s", property, value, file);
@@ -93,6 +95,32 @@ bool cgroup_text_number(const char *text, const char *key, uint64_t *out) {
         return false;
 }
 
+int cgroup_cpu_set(const char *list, unsigned char *set, size_t size) {
+        size_t used = 0;
+
+        memset(set, 0, size);
+        for (const char *at = list + strspn(list, ", \n"); *at; at += strspn(at, ", \n")) {
+                char *stop = NULL;
+                unsigned long first, last;
+
+                if (*at < '0' || *at > '9')
+                        return -EINVAL;
+                first = last = strtoul(at, &stop, 10);
+                if (*stop == '-') {
+                        if (stop[1] < '0' || stop[1] > '9')
+                                return -EINVAL;
+                        last = strtoul(stop + 1, &stop, 10);
+                }
+                if (last < first || last / 8 >= size)
+                        return -EINVAL;
+                for (unsigned long i = first; i <= last; i++)
+                        set[i / 8] |= (unsigned char) (1U << (i % 8));
+                used = last / 8 + 1 > used ? last / 8 + 1 : used;
+                at = stop;
+        }
+        return (int) used;
+}
+
 int cgroup_bandwidth_read(const struct cgroup *cgroup, struct cgroup_bandwidth *out) {
         int index = cgroup_find_controller(cgroup, "cpu");
         int dir_fd = cgroup_directory(cgroup, (size_t) (index >= 0 ? index : cgroup->unified));
@@ -132,7 +160,7 @@ int cgroup_values_set(int dir_fd, struct cgroup_value *values, size_t count, str
                         if (values[i].done)
                                 continue;
                         r = cgroup_file_put(dir_fd, values[i].file, values[i].text);
-                        if (r == 0 || (r == -ENOENT && values[i].optional)) {
+                        if (r == 0 || ((r == -ENOENT || r == -EOPNOTSUPP) && values[i].optional)) {
                                 values[i].done = progress = true;
                                 continue;
                         }

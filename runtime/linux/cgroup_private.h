@@ -15,9 +15,10 @@
 
 /* What belongs to a hierarchy beside its public description. */
 struct cgroup_place {
-        int fd;    /* the directory, or -1 while not open */
-        bool made; /* this process made the directory: a failed create removes it */
-        bool kept; /* in the record, but no directory is made before it is needed (cpuset) */
+        int fd;               /* the directory, or -1 while not open */
+        bool made;            /* this process made the directory: a failed create removes it */
+        bool kept;            /* in the record, but no directory is made before it is needed (cpuset) */
+        unsigned int parents; /* how many directories above it were made with it, and go with it when empty */
 };
 
 struct cgroup_driver;
@@ -95,8 +96,12 @@ void cgroup_drop_hierarchy(struct cgroup *cgroup, size_t index);
 /** Makes the directory of hierarchy `index` with its parents. 0, or a negative errno (-EBUSY: others live in it). */
 int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err);
 
-/** mkdir -p below the hierarchy's mount. Returns 1 when the last directory is new, 0 when it was there. */
-int cgroup_make_path(const struct cgroup_hierarchy *hierarchy);
+/**
+ * mkdir -p below the hierarchy's mount.
+ * @parents: counts the directories made above the last one
+ * Returns 1 when the last directory is new, 0 when it was there, or a negative errno.
+ */
+int cgroup_make_path(const struct cgroup_hierarchy *hierarchy, unsigned int *parents);
 
 /** Puts a process (0: the calling one) into the v1 hierarchy `index`. 0 or a negative errno. */
 int cgroup_attach_v1(const struct cgroup *cgroup, size_t index, pid_t pid);
@@ -129,6 +134,9 @@ int cgroup_file_get_number(int dir_fd, const char *file, uint64_t *out);
 
 /** The number behind `key` in a "key value" file's text. Returns false when it is not there. */
 bool cgroup_text_number(const char *text, const char *key, uint64_t *out);
+
+/** A list such as "0-3,7" as a set of bits, lowest byte first, in `set`. Returns the bytes used or -EINVAL. */
+int cgroup_cpu_set(const char *list, unsigned char *set, size_t size);
 
 /* One value to be written together with others that the kernel checks it against. */
 struct cgroup_value {
@@ -187,6 +195,12 @@ int cgroup_bandwidth_read(const struct cgroup *cgroup, struct cgroup_bandwidth *
 
 /** -EBUSY, naming the property, when checkBeforeUpdate is asked for and more memory is in use than the new limit. */
 int cgroup_v2_check_usage(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err);
+
+/**
+ * For an update with one of memory.limit and memory.swap: what the other one is now, so that the
+ * two together stay as they were.
+ */
+void cgroup_v2_complete_memory(const struct cgroup *cgroup, struct runtime_resources *resources);
 
 /* cgroup_v2_limits.c; also for the v2 half of a hybrid host. */
 

@@ -1,4 +1,5 @@
 /* Usage figures, in the members that `runc events --stats` gives and its callers parse. */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -73,6 +74,60 @@ static void put_block_entry(struct json_writer *writer, unsigned int major, unsi
         json_end_object(writer);
 }
 
+/* The name of a page size in control files ("2MB") from its directory's in sysfs ("hugepages-2048kB"). */
+static bool page_size_name(const char *directory, char *out, size_t size) {
+        static const char *const units[] = {"KB", "MB", "GB"};
+        unsigned long long number;
+        size_t unit = 0;
+
+        if (sscanf(directory, "hugepages-%llukB", &number) != 1)
+                return false;
+        while (number % 1024 == 0 && unit + 1 < ARRAY_SIZE(units)) {
+                number /= 1024;
+                unit++;
+        }
+        return snprintf(out, size, "%llu%s", number, units[unit]) < (int) size;
+}
+
+static void put_page_size(struct json_writer *writer, int dir_fd, bool v2, const char *name) {
+        char file[64], events[128];
+        uint64_t usage = 0;
+
+        (void) snprintf(file, sizeof(file), "hugetlb.%s.%s", name, v2 ? "current" : "usage_in_bytes");
+        if (cgroup_file_get_number(dir_fd, file, &usage) < 0)
+                return;
+        json_begin_object(writer, name);
+        json_put_uint(writer, "usage", usage);
+        if (v2) {
+                (void) snprintf(file, sizeof(file), "hugetlb.%s.events", name);
+                if (cgroup_file_get(dir_fd, file, events, sizeof(events)) >= 0)
+                        put_key(writer, "failcnt", events, "max", 1);
+        } else {
+                (void) snprintf(file, sizeof(file), "hugetlb.%s.max_usage_in_bytes", name);
+                put_file(writer, "max", dir_fd, file);
+                (void) snprintf(file, sizeof(file), "hugetlb.%s.failcnt", name);
+                put_file(writer, "failcnt", dir_fd, file);
+        }
+        json_end_object(writer);
+}
+
+static void put_hugepages(struct json_writer *writer, const struct cgroup *cgroup) {
+        int dir_fd = directory_of(cgroup, "hugetlb");
+        bool v2 = dir_fd < 0 && cgroup->unified >= 0;
+        _cleanup_dir_ DIR *sizes = opendir("/sys/kernel/mm/hugepages");
+
+        if (v2)
+                dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
+        json_begin_object(writer, "hugetlb");
+        for (const struct dirent *entry; dir_fd >= 0 && sizes && (entry = readdir(sizes));) {
+                char name[32];
+
+                if (page_size_name(entry->d_name, name, sizeof(name)))
+                        put_page_size(writer, dir_fd, v2, name);
+        }
+        json_end_object(writer);
+}
+
 /* ---- v1 ---- */
 
 static void put_percpu(struct json_writer *writer, int dir_fd) {
@@ -91,6 +146,52 @@ static void put_percpu(struct json_writer *writer, int dir_fd) {
         json_end_array(writer);
 }
 
+/* A column of cpuacct.usage_all: "cpu user system", then a line a processor. */
+static void put_percpu_column(struct json_writer *writer, const char *key, const char *text, bool kernel) {
+        json_begin_array(writer, key);
+        for (const char *line = strchr(text, '\n'); line; line = strchr(line + 1, '\n')) {
+                unsigned long long user, system;
+
+                if (sscanf(line, " %*u %llu %llu", &user, &system) == 2)
+                        json_put_uint(writer, NULL, kernel ? system : user);
+        }
+        json_end_array(writer);
+}
+
+static void v1_put_cpuset(struct json_writer *writer, int dir_fd) {
+        static const char *const members[][2] = {
+                {"cpu_exclusive", "cpuset.cpu_exclusive"},
+                {"mem_hardwall", "cpuset.mem_hardwall"},
+                {"mem_exclusive", "cpuset.mem_exclusive"},
+                {"memory_migrate", "cpuset.memory_migrate"},
+                {"memory_spread_page", "cpuset.memory_spread_page"},
+                {"memory_spread_slab", "cpuset.memory_spread_slab"},
+                {"memory_pressure", "cpuset.memory_pressure"},
+                {"sched_load_balance", "cpuset.sched_load_balance"},
+        };
+        static const char *const lists[][2] = {{"cpus", "cpuset.cpus"}, {"mems", "cpuset.mems"}};
+        char text[TEXT_MAX];
+        unsigned char set[1024];
+
+        if (dir_fd < 0)
+                return;
+        json_begin_object(writer, "cpuset");
+        for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+                int used = cgroup_file_get(dir_fd, lists[i][1], text, sizeof(text)) < 0
+                                   ? 0
+                                   : cgroup_cpu_set(text, set, sizeof(set));
+
+                json_begin_array(writer, lists[i][0]);
+                for (int bit = 0; bit < used * 8; bit++)
+                        if (set[bit / 8] & 1U << (bit % 8))
+                                json_put_int(writer, NULL, bit);
+                json_end_array(writer);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+                put_file(writer, members[i][0], dir_fd, members[i][1]);
+        json_end_object(writer);
+}
+
 static void v1_put_cpu(struct json_writer *writer, int account_fd, int cpu_fd) {
         uint64_t tick = UINT64_C(1000000000) / (uint64_t) sysconf(_SC_CLK_TCK);
         char text[TEXT_MAX];
@@ -100,6 +201,10 @@ static void v1_put_cpu(struct json_writer *writer, int account_fd, int cpu_fd) {
         if (account_fd >= 0) {
                 put_file(writer, "total", account_fd, "cpuacct.usage");
                 put_percpu(writer, account_fd);
+                if (cgroup_file_get(account_fd, "cpuacct.usage_all", text, sizeof(text)) >= 0) {
+                        put_percpu_column(writer, "percpu_kernel", text, true);
+                        put_percpu_column(writer, "percpu_user", text, false);
+                }
                 if (cgroup_file_get(account_fd, "cpuacct.stat", text, sizeof(text)) >= 0) {
                         put_key(writer, "kernel", text, "system", tick);
                         put_key(writer, "user", text, "user", tick);
@@ -167,13 +272,12 @@ static void v1_put_block(struct json_writer *writer, const char *key, int dir_fd
         json_end_array(writer);
 }
 
-static void put_hugepages(struct json_writer *writer, const struct cgroup *cgroup);
-
 int cgroup_v1_stats(const struct cgroup *cgroup, struct json_writer *writer, struct error *err) {
         int blkio = directory_of(cgroup, "blkio");
 
         (void) err;
         v1_put_cpu(writer, directory_of(cgroup, "cpuacct"), directory_of(cgroup, "cpu"));
+        v1_put_cpuset(writer, directory_of(cgroup, "cpuset"));
         v1_put_memory(writer, directory_of(cgroup, "memory"));
         put_pids(writer, directory_of(cgroup, "pids"));
         json_begin_object(writer, "blkio");
@@ -255,29 +359,6 @@ static void v2_put_block(struct json_writer *writer, const char *key, const char
                         put_block_entry(writer, major, minor, "Write", strtoull(found + strlen(write_key), NULL, 10));
         }
         json_end_array(writer);
-}
-
-/* "hugetlb.2MB.current" of whatever page sizes there are. */
-static void put_hugepages(struct json_writer *writer, const struct cgroup *cgroup) {
-        static const char *const sizes[] = {"64KB", "2MB", "32MB", "512MB", "1GB", "16GB"};
-        int dir_fd = cgroup->unified < 0 ? -1 : cgroup_directory(cgroup, (size_t) cgroup->unified);
-
-        json_begin_object(writer, "hugetlb");
-        for (size_t i = 0; dir_fd >= 0 && i < ARRAY_SIZE(sizes); i++) {
-                char file[64], events[128];
-                uint64_t usage = 0;
-
-                (void) snprintf(file, sizeof(file), "hugetlb.%s.current", sizes[i]);
-                if (cgroup_file_get_number(dir_fd, file, &usage) < 0)
-                        continue;
-                json_begin_object(writer, sizes[i]);
-                json_put_uint(writer, "usage", usage);
-                (void) snprintf(file, sizeof(file), "hugetlb.%s.events", sizes[i]);
-                if (cgroup_file_get(dir_fd, file, events, sizeof(events)) >= 0)
-                        put_key(writer, "failcnt", events, "max", 1);
-                json_end_object(writer);
-        }
-        json_end_object(writer);
 }
 
 int cgroup_v2_stats(const struct cgroup *cgroup, struct json_writer *writer, struct error *err) {

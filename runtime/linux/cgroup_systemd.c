@@ -194,6 +194,8 @@ static int systemd_apply(struct cgroup *cgroup, const struct runtime_resources *
                 return 0;
         r = v2 ? cgroup_v2_check_usage(cgroup, resources, err) : 0;
         complete_bandwidth(cgroup, &whole);
+        if (v2)
+                cgroup_v2_complete_memory(cgroup, &whole);
         begin_request(&writer, cgroup, "set");
         json_begin_array(&writer, "properties");
         empty = writer.out.size;

@@ -39,9 +39,6 @@ void cgroup_unit_put_devices(struct json_writer *writer, const struct runtime_re
 /** Writes the annotations org.systemd.property.NAME, whose values are GVariant text ("uint64 5", "['a']", "true"). */
 int cgroup_unit_put_annotations(struct json_writer *writer, const struct runtime_pairs *annotations, struct error *err);
 
-/** A list such as "0-3,7" as a set of bits, lowest byte first, in `set`. Returns the bytes used or -EINVAL. */
-int cgroup_cpu_set(const char *list, unsigned char *set, size_t size);
-
 /** CPUQuotaPerSecUSec for a quota and a period (0: the usual one): rounded up to a hundredth of a processor. */
 uint64_t cgroup_quota_per_second(int64_t quota, uint64_t period);
 

@@ -42,32 +42,6 @@ static void put_limit(struct json_writer *writer, const char *name, int64_t valu
         put_u64(writer, name, value < 0 ? INFINITE : (uint64_t) value, 0);
 }
 
-int cgroup_cpu_set(const char *list, unsigned char *set, size_t size) {
-        size_t used = 0;
-
-        memset(set, 0, size);
-        for (const char *at = list + strspn(list, ", \n"); *at; at += strspn(at, ", \n")) {
-                char *stop = NULL;
-                unsigned long first, last;
-
-                if (*at < '0' || *at > '9')
-                        return -EINVAL;
-                first = last = strtoul(at, &stop, 10);
-                if (*stop == '-') {
-                        if (stop[1] < '0' || stop[1] > '9')
-                                return -EINVAL;
-                        last = strtoul(stop + 1, &stop, 10);
-                }
-                if (last < first || last / 8 >= size)
-                        return -EINVAL;
-                for (unsigned long i = first; i <= last; i++)
-                        set[i / 8] |= (unsigned char) (1U << (i % 8));
-                used = last / 8 + 1 > used ? last / 8 + 1 : used;
-                at = stop;
-        }
-        return (int) used;
-}
-
 static int put_cpu_set(struct json_writer *writer, const char *name, const char *list, const char *property,
                        struct error *err) {
         unsigned char set[CPU_SET_MAX];

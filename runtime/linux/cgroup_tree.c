@@ -12,17 +12,22 @@
 /* Deeper than any real tree; the container can make directories at will. */
 #define DEPTH_MAX 256
 
-static int add_pids(int dir_fd, pid_t **pids, size_t *count) {
-        _cleanup_fd_ int fd = openat(dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-        _cleanup_free_ char *text = NULL;
-        int r;
+static int read_list(int dir_fd, const char *file, char **out) {
+        _cleanup_fd_ int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC);
 
-        if (fd < 0)
-                return errno == ENODEV ? -ENOENT : -errno;
-        r = fd_read_all(fd, 64 << 20, &text, NULL);
-        /* A threaded cgroup lists no processes: they are its domain's, further up. */
+        return fd < 0 ? -errno : fd_read_all(fd, 64 << 20, out, NULL);
+}
+
+static int add_pids(int dir_fd, pid_t **pids, size_t *count) {
+        _cleanup_free_ char *text = NULL;
+        int r = read_list(dir_fd, "cgroup.procs", &text);
+
+        /*
+         * A threaded cgroup lists no processes: they are its domain's, further up. Of the
+         * threads it lists, those that are processes are the ones a pidfd can be had of.
+         */
         if (r == -EOPNOTSUPP)
-                return 0;
+                r = read_list(dir_fd, "cgroup.threads", &text);
         if (r < 0)
                 return r == -ENODEV ? -ENOENT : r;
 

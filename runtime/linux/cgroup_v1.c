@@ -100,7 +100,7 @@ int cgroup_v1_join(struct cgroup *cgroup, pid_t pid, struct error *err) {
 
                 if (hierarchy->v2)
                         continue;
-                r = cgroup_make_path(hierarchy);
+                r = cgroup_make_path(hierarchy, &cgroup->places[i].parents);
                 if (r >= 0 && str_equal(hierarchy->name, "cpuset"))
                         r = prepare_cpuset(cgroup, i, err);
                 if (r >= 0)
@@ -247,7 +247,7 @@ static int apply_cpuset(struct cgroup *cgroup, const struct runtime_resources *r
 
 static int apply_memory(const struct cgroup *cgroup, const struct runtime_resources *resources, bool fresh,
                         struct error *err) {
-        struct cgroup_value values[6];
+        struct cgroup_value values[7];
         size_t count = 0;
 
         if (CGROUP_GIVEN(resources->memory.limit))
@@ -267,7 +267,14 @@ static int apply_memory(const struct cgroup *cgroup, const struct runtime_resour
         if (CGROUP_GIVEN(resources->memory.kernel_tcp)) {
                 put_i64(values, &count, "memory.kmem.tcp.limit_in_bytes", "linux.resources.memory.kernelTCP",
                         resources->memory.kernel_tcp.value);
-                values[count - 1].optional = true;
+                /* Nothing to take back where nothing can be limited. */
+                values[count - 1].optional = resources->memory.kernel_tcp.value < 0;
+        }
+        /* Kernels from 5.16 on refuse any limit. */
+        if (CGROUP_GIVEN(resources->memory.kernel) && (resources->memory.kernel.value > 0 || !fresh)) {
+                put_i64(values, &count, "memory.kmem.limit_in_bytes", "linux.resources.memory.kernel",
+                        resources->memory.kernel.value);
+                values[count - 1].optional = resources->memory.kernel.value < 0;
         }
         /* The greatest number is how some callers say "not given". */
         if (resources->memory.swappiness.set && resources->memory.swappiness.value != UINT64_MAX) {

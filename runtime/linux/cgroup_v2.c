@@ -68,8 +68,20 @@ int cgroup_v2_enable(const struct cgroup *cgroup, struct error *err) {
         return 0;
 }
 
-/* Below a threaded cgroup a new one is "domain invalid" and takes no process as it is. */
-static int fix_type(const struct cgroup *cgroup, struct error *err) {
+/* Controllers that cannot tell threads of a process apart: cgroups(7), "Thread mode". */
+static bool needs_domain(const struct runtime_resources *resources) {
+        return resources && (CGROUP_GIVEN(resources->memory.limit) || CGROUP_GIVEN(resources->memory.reservation) ||
+                             CGROUP_GIVEN(resources->memory.swap) || CGROUP_GIVEN(resources->block_io.weight) ||
+                             resources->block_io.weight_device_count + resources->block_io.throttle_read_bps.count +
+                                             resources->block_io.throttle_write_bps.count +
+                                             resources->block_io.throttle_read_iops.count +
+                                             resources->block_io.throttle_write_iops.count +
+                                             resources->hugepage_limit_count + resources->rdma_count >
+                                     0);
+}
+
+/* Below a threaded cgroup a new one is "domain invalid" and takes no process until it is threaded as well. */
+static int fix_type(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err) {
         const char *directory = cgroup->hierarchies[cgroup->unified].directory;
         int dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
         char type[64];
@@ -80,9 +92,15 @@ static int fix_type(const struct cgroup *cgroup, struct error *err) {
                 return 0;
         if (r < 0)
                 return error_errno(err, -r, "%s", directory);
-        error_set(err, EOPNOTSUPP, "%s: a parent of this cgroup is threaded: whole processes cannot be put into it",
-                  directory);
-        return error_hint(err, "choose a linux.cgroupsPath below a cgroup of type domain");
+        if (needs_domain(resources)) {
+                error_set(err, EOPNOTSUPP,
+                          "linux.resources: %s: a parent of this cgroup is threaded, so there are no limits of memory, "
+                          "block devices, huge pages and rdma",
+                          directory);
+                return error_hint(err, "choose a linux.cgroupsPath below a cgroup of type domain");
+        }
+        r = cgroup_file_put(dir_fd, "cgroup.type", "threaded");
+        return r < 0 ? error_errno(err, -r, "%s: cannot be made threaded as its parent is", directory) : 0;
 }
 
 static int v2_locate(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err) {
@@ -108,7 +126,7 @@ static int v2_create(struct cgroup *cgroup, const struct cgroup_request *request
         if (r == 0)
                 r = cgroup_v2_enable(cgroup, &failure);
         if (r == 0)
-                r = fix_type(cgroup, &failure);
+                r = fix_type(cgroup, request->resources, &failure);
         if (r == 0)
                 return 0;
         if (cgroup->rootless && (r == -EACCES || r == -EPERM || r == -EROFS)) {
@@ -121,6 +139,7 @@ static int v2_create(struct cgroup *cgroup, const struct cgroup_request *request
 }
 
 static int v2_apply(struct cgroup *cgroup, const struct runtime_resources *resources, bool fresh, struct error *err) {
+        struct runtime_resources whole = *resources;
         int dir_fd, r;
 
         if (cgroup->unified < 0)
@@ -138,7 +157,9 @@ static int v2_apply(struct cgroup *cgroup, const struct runtime_resources *resou
                         return r;
                 }
         }
-        return cgroup_v2_apply_limits(cgroup, resources, err);
+        if (!fresh)
+                cgroup_v2_complete_memory(cgroup, &whole);
+        return cgroup_v2_apply_limits(cgroup, &whole, err);
 }
 
 static int v2_freeze(const struct cgroup *cgroup, bool frozen, struct error *err) {

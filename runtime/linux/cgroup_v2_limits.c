@@ -63,7 +63,7 @@ int cgroup_swap_text(struct opt_i64 limit, struct opt_i64 swap, char *out, size_
 /* A limit below what is in use kills the container: checkBeforeUpdate asks for an error instead. */
 int cgroup_v2_check_usage(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err) {
         int dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
-        uint64_t usage = 0;
+        uint64_t usage = 0, swap = 0;
 
         if (!resources->memory.check_before_update.value || !CGROUP_GIVEN(resources->memory.limit) ||
             resources->memory.limit.value < 0 || cgroup_file_get_number(dir_fd, "memory.current", &usage) < 0)
@@ -72,6 +72,56 @@ int cgroup_v2_check_usage(const struct cgroup *cgroup, const struct runtime_reso
                 return error_set(err, EBUSY,
                                  "linux.resources.memory.limit: %" PRId64 " is below what is in use now (%" PRIu64 ")",
                                  resources->memory.limit.value, usage);
+        if (CGROUP_GIVEN(resources->memory.swap) && resources->memory.swap.value > 0 &&
+            cgroup_file_get_number(dir_fd, "memory.swap.current", &swap) == 0 &&
+            usage + swap > (uint64_t) resources->memory.swap.value)
+                return error_set(err, EBUSY,
+                                 "linux.resources.memory.swap: %" PRId64 " is below what is in use now (%" PRIu64 ")",
+                                 resources->memory.swap.value, usage + swap);
+        return 0;
+}
+
+void cgroup_v2_complete_memory(const struct cgroup *cgroup, struct runtime_resources *resources) {
+        int dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
+        bool limit = CGROUP_GIVEN(resources->memory.limit), swap = CGROUP_GIVEN(resources->memory.swap);
+        uint64_t limit_now = 0, swap_now = 0;
+
+        if (limit == swap || dir_fd < 0 || cgroup_file_get_number(dir_fd, "memory.max", &limit_now) < 0 ||
+            limit_now == UINT64_MAX)
+                return;
+        if (!limit) {
+                resources->memory.limit = (struct opt_i64){.set = true, .value = (int64_t) limit_now};
+                return;
+        }
+        if (cgroup_file_get_number(dir_fd, "memory.swap.max", &swap_now) == 0 && swap_now != UINT64_MAX &&
+            resources->memory.limit.value > 0 && (int64_t) (limit_now + swap_now) >= resources->memory.limit.value)
+                resources->memory.swap = (struct opt_i64){.set = true, .value = (int64_t) (limit_now + swap_now)};
+}
+
+/* Of config-linux.md, but v1's alone: a value that asks for something is refused. */
+static int refuse_v1(const struct runtime_resources *resources, struct error *err) {
+        const struct {
+                const char *property;
+                bool given;
+        } rows[] = {
+                {"cpu.realtimeRuntime", CGROUP_GIVEN(resources->cpu.realtime_runtime)},
+                {"cpu.realtimePeriod", CGROUP_GIVEN(resources->cpu.realtime_period)},
+                {"memory.kernel", CGROUP_GIVEN(resources->memory.kernel) && resources->memory.kernel.value > 0},
+                {"memory.kernelTCP",
+                 CGROUP_GIVEN(resources->memory.kernel_tcp) && resources->memory.kernel_tcp.value > 0},
+                /* The greatest number is how some callers say "not given". */
+                {"memory.swappiness",
+                 resources->memory.swappiness.set && resources->memory.swappiness.value != UINT64_MAX},
+                {"memory.disableOOMKiller", resources->memory.disable_oom_killer.value},
+                {"blockIO.leafWeight", CGROUP_GIVEN(resources->block_io.leaf_weight)},
+                {"network.classID", CGROUP_GIVEN(resources->network.class_id)},
+                {"network.priorities", resources->network.priority_count > 0},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                if (rows[i].given)
+                        return error_set(err, EOPNOTSUPP, "linux.resources.%s: cgroup v2 has no such limit",
+                                         rows[i].property);
         return 0;
 }
 
@@ -132,9 +182,6 @@ static int apply_cpu(const struct cgroup *cgroup, const struct runtime_resources
         char text[MAX_TEXT];
         int r = 0;
 
-        if (CGROUP_GIVEN(resources->cpu.realtime_runtime) || CGROUP_GIVEN(resources->cpu.realtime_period))
-                return error_set(err, EOPNOTSUPP,
-                                 "linux.resources.cpu.realtimeRuntime: cgroup v2 has no real-time limits");
         if (resources->cpu.idle.set) {
                 (void) snprintf(text, sizeof(text), "%" PRId64, resources->cpu.idle.value);
                 r = cgroup_file_set(dir_fd, "cpu.idle", text, "linux.resources.cpu.idle", err);
@@ -299,8 +346,10 @@ static int apply_rdma(int dir_fd, const struct runtime_resources *resources, str
 
 int cgroup_v2_apply_limits(const struct cgroup *cgroup, const struct runtime_resources *resources, struct error *err) {
         int dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
-        int r = apply_memory(cgroup, resources, err);
+        int r = refuse_v1(resources, err);
 
+        if (r == 0)
+                r = apply_memory(cgroup, resources, err);
         if (r == 0)
                 r = apply_cpu(cgroup, resources, err);
         if (r == 0)

@@ -168,8 +168,7 @@ int idmap_namespace(int proc_fd, const struct idmap *map, struct error *err) {
 }
 
 /* The host's id of a range of the container's; false when no single range of the map has all of it. */
-static bool container_to_host(const struct runtime_id_mappings *mappings, uint32_t first, uint32_t size,
-                              uint32_t *host) {
+bool idmap_to_host(const struct runtime_id_mappings *mappings, uint32_t first, uint32_t size, uint32_t *host) {
         for (size_t i = 0; i < mappings->count; i++) {
                 const struct runtime_id_mapping *item = &mappings->items[i];
                 uint64_t skipped = (uint64_t) first - item->container_id;
@@ -196,7 +195,7 @@ static int parse_range(const char *text, const struct runtime_id_mappings *conta
                         return error_set(err, EINVAL, "\"%s\" is not FIRST-HOST-SIZE", text);
         *out = (struct runtime_id_mapping){
                 .container_id = (uint32_t) numbers[0], .host_id = (uint32_t) numbers[1], .size = (uint32_t) numbers[2]};
-        if (relative && !container_to_host(container, out->host_id, out->size, &out->host_id))
+        if (relative && !idmap_to_host(container, out->host_id, out->size, &out->host_id))
                 return error_set(err, EINVAL, "\"%s\": the container's user namespace does not map these ids", text);
         return 0;
 }

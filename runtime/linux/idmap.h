@@ -44,6 +44,10 @@ int idmap_namespace(int proc_fd, const struct idmap *map, struct error *err);
 int idmap_parse(struct arena *arena, const char *text, const struct idmap *container, struct idmap *out,
                 struct error *err);
 
+/** Sets *host to the host's id of the container's id `first`. False unless `size` ids from there on are mapped in a
+ * row. */
+bool idmap_to_host(const struct runtime_id_mappings *mappings, uint32_t first, uint32_t size, uint32_t *host);
+
 /** True if id 0 of the container is mapped to an id of the host. */
 bool idmap_has_root(const struct runtime_id_mappings *mappings);
 

@@ -219,6 +219,7 @@ set_resources() {
 }
 
 @test "a cgroup that has processes of others is refused" {
+        uses_systemd && skip "see tests/vm/systemd.bats"
         local directory pid
 
         directory=$(cgroup_directory memory)
@@ -234,6 +235,7 @@ set_resources() {
 }
 
 @test "a cgroups path cannot lead out of the hierarchy" {
+        uses_systemd && skip "a unit's name is no path"
         edit_config '.linux.cgroupsPath = $path' --arg path "/../../../$ID"
         start_detached "$ID"
         assert_exists "$(cgroup_directory memory)"
@@ -263,6 +265,145 @@ set_resources() {
                 mkdir $(either /sys/fs/cgroup/pids/x /sys/fs/cgroup/x); ls /sys/fs/cgroup"
         run myrun run "$ID"
         assert_output_contains 42 "Read-only file system"
+}
+
+@test "delete takes the cgroups above the container's away that were made with it, but not those others use" {
+        uses_systemd && skip "slices are systemd's"
+        edit_config '.linux.cgroupsPath = $path' --arg path "/outer-$ID/middle/$ID"
+        start_detached "$ID"
+        edit_config '.linux.cgroupsPath = $path' --arg path "/outer-$ID/$ID-b"
+        start_detached "$ID-b"
+        myrun delete --force "$ID"
+        CGROUP_PATH=/outer-$ID
+        assert_exists "$(cgroup_directory memory)/$ID-b"
+        refute_exists "$(cgroup_directory memory)/middle"
+        myrun delete --force "$ID-b"
+        rmdir "$(cgroup_directory memory)" 2>/dev/null || true
+        for directory in /sys/fs/cgroup/*/"outer-$ID"; do
+                [ ! -d "$directory" ] || rmdir "$directory"
+        done
+}
+
+@test "cgroup v1: swappiness, the OOM killer and TCP buffers" {
+        unified && skip "cgroup v1 alone has these"
+        set_resources '{"memory": {"limit": 67108864, "swappiness": 17, "disableOOMKiller": true, "kernelTCP": 11534336}}'
+        start_detached "$ID"
+        assert_equal "$(limit memory memory.swappiness)" 17
+        assert_equal "$(limit memory memory.oom_control | head -n 1)" "oom_kill_disable 1"
+        assert_equal "$(limit memory memory.kmem.tcp.limit_in_bytes)" 11534336
+        update '{"memory": {"disableOOMKiller": false}}'
+        assert_equal "$(limit memory memory.oom_control | head -n 1)" "oom_kill_disable 0"
+        run update '{"memory": {"swappiness": 101}}'
+        assert_clear_error "linux.resources.memory.swappiness"
+}
+
+@test "cgroup v1: real-time processor time" {
+        unified && skip "cgroup v1 alone has it"
+        # The room's own part of it, from which the container's is taken.
+        { echo 200000 >/sys/fs/cgroup/cpu/cpu.rt_runtime_us; } 2>/dev/null || skip "no CONFIG_RT_GROUP_SCHED, or none left"
+        set_resources '{"cpu": {"realtimeRuntime": 50000, "realtimePeriod": 500000}}'
+        start_detached "$ID"
+        assert_equal "$(limit cpu cpu.rt_runtime_us) $(limit cpu cpu.rt_period_us)" "50000 500000"
+        myrun update --cpu-rt-runtime 20000 "$ID"
+        assert_equal "$(limit cpu cpu.rt_runtime_us)" 20000
+        run myrun update --cpu-rt-runtime 490000 "$ID"
+        assert_clear_error "linux.resources.cpu.realtimeRuntime"
+}
+
+@test "cgroup v1: block devices are throttled" {
+        unified && skip "see tests/vm/cgroup2.bats"
+        local device
+
+        device=$(cat /sys/block/*/dev | head -n 1)
+        [ -n "$device" ] || skip "no block device here"
+        set_resources '{"blockIO": {
+                "throttleReadBpsDevice": [{"major": '"${device%:*}"', "minor": '"${device#*:}"', "rate": 1048576}],
+                "throttleWriteBpsDevice": [{"major": '"${device%:*}"', "minor": '"${device#*:}"', "rate": 2097152}],
+                "throttleReadIOPSDevice": [{"major": '"${device%:*}"', "minor": '"${device#*:}"', "rate": 30}],
+                "throttleWriteIOPSDevice": [{"major": '"${device%:*}"', "minor": '"${device#*:}"', "rate": 40}]}}'
+        start_detached "$ID"
+        assert_equal "$(limit blkio blkio.throttle.read_bps_device)" "$device 1048576"
+        assert_equal "$(limit blkio blkio.throttle.write_bps_device)" "$device 2097152"
+        assert_equal "$(limit blkio blkio.throttle.read_iops_device)" "$device 30"
+        assert_equal "$(limit blkio blkio.throttle.write_iops_device)" "$device 40"
+        update '{"blockIO": {"throttleReadBpsDevice": [{"major": '"${device%:*}"', "minor": '"${device#*:}"', "rate": 0}]}}'
+        assert_equal "$(limit blkio blkio.throttle.read_bps_device)" ""
+}
+
+@test "what the host has no controller for is named" {
+        local property value
+
+        while read -r property value; do
+                set_resources "$value"
+                run myrun create "$ID"
+                # This kernel may well have it.
+                [ "$status" -ne 0 ] || { myrun delete --force "$ID"; continue; }
+                assert_clear_error "linux.resources.$property"
+                no_cgroup
+                edit_config 'del(.linux.resources[$name])' --arg name "${property%%.*}"
+        done <<'END'
+network.classID {"network": {"classID": 1048577}}
+network.priorities {"network": {"priorities": [{"name": "lo", "priority": 3}]}}
+blockIO.leafWeight {"blockIO": {"leafWeight": 300}}
+hugepageLimits {"hugepageLimits": [{"pageSize": "4KB", "limit": 4096}]}
+unified.misc.max {"unified": {"misc.max": "nothing 1"}}
+END
+}
+
+@test "update takes every limit as a flag" {
+        start_detached "$ID"
+        myrun update --cpu-period 50000 --cpu-quota 20000 --cpu-burst 5000 --cpu-share 512 --cpuset-cpus 0 --cpuset-mems 0 \
+                --memory 64m --memory-reservation 32m --memory-swap 128m --pids-limit 42 \
+                --kernel-memory=-1 --kernel-memory-tcp=-1 "$ID"
+        assert_equal "$(limit cpu cpu.cfs_quota_us cpu.max)" "$(either 20000 '20000 50000')"
+        assert_equal "$(limit cpu cpu.cfs_burst_us cpu.max.burst)" 5000
+        assert_equal "$(limit cpu cpu.shares cpu.weight)" "$(either 512 20)"
+        assert_equal "$(limit cpuset cpuset.cpus cpuset.cpus)" 0
+        assert_equal "$(limit memory memory.limit_in_bytes memory.max)" 67108864
+        assert_equal "$(limit memory memory.soft_limit_in_bytes memory.low)" 33554432
+        assert_equal "$(limit memory memory.memsw.limit_in_bytes memory.swap.max)" "$(either 134217728 67108864)"
+        assert_equal "$(limit pids pids.max pids.max)" 42
+        myrun update --cpu-idle 1 "$ID"
+        assert_equal "$(limit cpu cpu.idle cpu.idle)" 1
+        run myrun update --pids-limit many "$ID"
+        assert_clear_error "--pids-limit" "many"
+}
+
+@test "kill KILL ends a paused container" {
+        start_detached "$ID"
+        myrun pause "$ID"
+        myrun kill "$ID" KILL
+        wait_until has_status "$ID" stopped
+}
+
+@test "events tell of a process killed for lack of memory" {
+        set_args sh -c 'while [ ! -e /tmp/go ]; do sleep 0.1; done; (head -c 50000000 /dev/zero | tail) >/dev/null; sleep 1000'
+        set_resources '{"memory": {"limit": 16777216, "swap": 16777216}}'
+        start_detached "$ID"
+        (without_fds "$MYRUN" --root "$ROOT" events --interval 100s "$ID") </dev/null >"$BATS_TEST_TMPDIR/events" 2>&1 &
+        # The first figures are shown once it watches.
+        wait_until grep -q '"stats"' "$BATS_TEST_TMPDIR/events"
+        touch "$BUNDLE/rootfs/tmp/go"
+        wait_until -t 20 grep -qF '{"type":"oom","id":"'"$ID"'"}' "$BATS_TEST_TMPDIR/events"
+        myrun kill "$ID" KILL
+        wait
+}
+
+@test "exec starts the process in a cgroup below the container's" {
+        local directory
+
+        start_detached "$ID"
+        directory=$(cgroup_directory memory)
+        mkdir "$directory/inner"
+        run myrun exec --cgroup "$(either memory:inner inner)" "$ID" cat /proc/self/cgroup
+        assert_success
+        assert_output_matches "$(either memory '0:').*$CGROUP_PATH/inner"
+        run myrun exec --cgroup "$(either memory:../.. ../..)" "$ID" true
+        assert_failure 255
+        assert_output_contains "--cgroup: ../..: leads out of its directory"
+        run myrun exec --cgroup nowhere "$ID" true
+        assert_failure 255
+        assert_output_contains "--cgroup: nowhere: No such file or directory"
 }
 
 @test "--systemd-cgroup where no systemd runs says so and leaves nothing" {

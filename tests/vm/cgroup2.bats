@@ -234,6 +234,7 @@ populated() {
 }
 
 @test "a cgroup path of several parts gets its controllers all the way down" {
+        uses_systemd && skip "slices are systemd's"
         ID=$(token)
         CGROUP=/sys/fs/cgroup/v2-outer-$ID/middle/$ID
         edit_config '.linux.cgroupsPath = $path' --arg path "${CGROUP#/sys/fs/cgroup}"
@@ -244,8 +245,7 @@ populated() {
         cgroup_value pids.max 4
         run "$MYRUN" delete --force "$ID"
         assert_success
-        refute_exists "$CGROUP"
-        find "/sys/fs/cgroup/v2-outer-$ID" -depth -type d -exec rmdir {} + 2>/dev/null || true
+        refute_exists "/sys/fs/cgroup/v2-outer-$ID"
 }
 
 @test "an empty container starts under a small memory limit" {
@@ -254,4 +254,138 @@ populated() {
         run "$MYRUN" run --bundle "$BUNDLE" "$ID"
         assert_success
         assert_output fits
+}
+
+@test "an update of one of memory and swap leaves the other as it is" {
+        limits '{"memory": {"limit": 33554432, "swap": 67108864}}'
+        start_container sleep 100
+        "$MYRUN" update --memory 41943040 "$ID"
+        cgroup_value memory.max 41943040
+        cgroup_value memory.swap.max 25165824
+        "$MYRUN" update --memory-swap 50331648 "$ID"
+        cgroup_value memory.max 41943040
+        cgroup_value memory.swap.max 8388608
+}
+
+@test "checkBeforeUpdate refuses a limit below what is in use" {
+        start_container sh -c 'head -c 20000000 /dev/zero >/dev/shm/full; sleep 100'
+        wait_until sh -c '[ "$(cat "$1/memory.current")" -gt 20000000 ]' sh "$CGROUP"
+        run "$MYRUN" update -r - "$ID" <<<'{"memory": {"limit": 8388608, "checkBeforeUpdate": true}}'
+        assert_clear_error "linux.resources.memory.limit" "in use"
+        cgroup_value memory.max max
+}
+
+@test "what only cgroup v1 has is refused by its name" {
+        local property value
+
+        while read -r property value; do
+                edit_config 'del(.linux.resources.memory, .linux.resources.cpu, .linux.resources.network)'
+                limits "$value"
+                run "$MYRUN" run --bundle "$BUNDLE" "$ID"
+                assert_clear_error "linux.resources.$property"
+                refute_exists "$CGROUP"
+        done <<'END'
+memory.swappiness {"memory": {"swappiness": 10}}
+memory.disableOOMKiller {"memory": {"disableOOMKiller": true}}
+memory.kernelTCP {"memory": {"kernelTCP": 10000000}}
+cpu.realtimeRuntime {"cpu": {"realtimeRuntime": 10000}}
+network.classID {"network": {"classID": 1048577}}
+END
+}
+
+@test "block device weights, reserved huge pages and misc are set" {
+        limits '{"blockIO": {"weight": 500}, "hugepageLimits": [{"pageSize": "2MB", "limit": 2097152}]}'
+        start_container sleep 100
+        cgroup_value hugetlb.2MB.rsvd.max 2097152
+        if [ -e "$CGROUP/io.bfq.weight" ]; then
+                grep -qx "default 500" "$CGROUP/io.bfq.weight"
+        else
+                cgroup_value io.weight "default 4950"
+        fi
+}
+
+@test "below a threaded cgroup a container gets what threads can be limited by, and no more" {
+        uses_systemd && skip "slices are never threaded"
+        mkdir -p "/sys/fs/cgroup/threads-$ID/below"
+        echo threaded >"/sys/fs/cgroup/threads-$ID/below/cgroup.type"
+        edit_config '.linux.cgroupsPath = $path' --arg path "/threads-$ID/$ID"
+        CGROUP=/sys/fs/cgroup/threads-$ID/$ID
+        limits '{"memory": {"limit": 33554432}}'
+        run "$MYRUN" run --bundle "$BUNDLE" "$ID"
+        assert_clear_error "linux.resources" "threaded" "memory"
+        refute_exists "$CGROUP"
+        edit_config 'del(.linux.resources.memory)'
+        limits '{"pids": {"limit": 20}}'
+        start_container sleep 100
+        cgroup_value cgroup.type threaded
+        cgroup_value pids.max 20
+        run "$MYRUN" ps --format json "$ID"
+        assert_equal "$output" "[$("$MYRUN" state "$ID" | jq .pid)]"
+        run "$MYRUN" exec "$ID" cat /proc/self/cgroup
+        assert_output "0::/threads-$ID/$ID"
+        run "$MYRUN" kill --all "$ID" KILL
+        assert_success
+        run "$MYRUN" delete --force "$ID"
+        assert_success
+        rmdir "/sys/fs/cgroup/threads-$ID/below" "/sys/fs/cgroup/threads-$ID"
+}
+
+@test "exec finds its place where the container has divided its cgroup" {
+        edit_config '.linux.namespaces += [{"type": "cgroup"}] |
+                .mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"]}]'
+        start_container sh -c 'mkdir /sys/fs/cgroup/init && echo 1 >/sys/fs/cgroup/init/cgroup.procs &&
+                echo +memory +pids >/sys/fs/cgroup/cgroup.subtree_control && sleep 100'
+        wait_until grep -qw memory "$CGROUP/cgroup.subtree_control"
+        run "$MYRUN" exec "$ID" cat /proc/self/cgroup
+        assert_success
+        assert_output 0::/init
+}
+
+@test "the user of a container with a writable cgroup of its own may divide it" {
+        edit_config '.linux.namespaces += [{"type": "cgroup"}, {"type": "user"}] |
+                .linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 65536}] |
+                .linux.gidMappings = [{"containerID": 0, "hostID": 100000, "size": 65536}] |
+                .mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"]}]'
+        chown -R 100000:100000 "$BUNDLE/rootfs"
+        chmod 711 "$BATS_TEST_TMPDIR" "$BUNDLE"
+        start_container sh -c 'mkdir /sys/fs/cgroup/own && echo 1 >/sys/fs/cgroup/own/cgroup.procs && echo divided; sleep 100'
+        wait_until grep -q divided "$BATS_TEST_TMPDIR/output"
+        assert_equal "$(stat -c %u "$CGROUP" "$CGROUP/cgroup.procs" "$CGROUP/cgroup.subtree_control" "$CGROUP/memory.max" | xargs)" \
+                "100000 100000 100000 0"
+}
+
+@test "a read-only cgroup mount leaves the cgroup root's" {
+        edit_config '.linux.namespaces += [{"type": "cgroup"}] | .process.user = {"uid": 1000, "gid": 1000} |
+                .mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]}]'
+        start_container sleep 100
+        assert_equal "$(stat -c %u "$CGROUP" "$CGROUP/cgroup.procs" | xargs)" "0 0"
+}
+
+@test "new device rules replace those before" {
+        edit_config '.process.capabilities[] += ["CAP_MKNOD", "CAP_SYSLOG"]'
+        limits '{"devices": [{"allow": true, "type": "c", "major": 1, "minor": 11, "access": "rm"}]}'
+        start_container sleep 100
+        run "$MYRUN" exec "$ID" sh -c 'mknod /kmsg c 1 11; head -c 0 /kmsg && echo readable'
+        assert_output readable
+        "$MYRUN" update -r - "$ID" <<<'{"devices": [{"allow": false, "access": "rwm"}]}'
+        run "$MYRUN" exec "$ID" head -c 0 /kmsg
+        assert_failure
+        assert_output_contains "not permitted"
+        run "$MYRUN" exec "$ID" head -c 1 /dev/zero
+        assert_success
+}
+
+@test "a container in the pid namespace of another is in its own cgroup" {
+        local first=$ID
+
+        start_container sleep 100
+        ID=$first-b
+        edit_config '(.linux.namespaces[] | select(.type == "pid")).path = $path' \
+                --arg path "/proc/$("$MYRUN" state "$first" | jq .pid)/ns/pid"
+        use_cgroup "$ID"
+        set_args cat /proc/self/cgroup
+        run "$MYRUN" run --bundle "$BUNDLE" "$ID"
+        "$MYRUN" delete --force "$first"
+        assert_success
+        assert_output "0::$CGROUP_PATH"
 }

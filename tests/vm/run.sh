@@ -104,7 +104,7 @@ trap 'exit 143' TERM INT
 # What the machine runs, and what that needs.
 mkdir "$work/vm"
 {
-        printf 'export BUILD=%q MYRUN=%q BATS_FILTER=%q V=1 TIME_LIMIT=%q BATS_TEST_TIMEOUT=90\n' "$BUILD" "$MYRUN" "${BATS_FILTER:-}" "${VM_TIME:-880}"
+        printf 'export BUILD=%q MYRUN=%q BATS_FILTER=%q V=1 VM_TIME=%q BATS_TEST_TIMEOUT=90\n' "$BUILD" "$MYRUN" "${BATS_FILTER:-}" "${VM_TIME:-880}"
         # A room would hide systemd and its cgroups.
         [ "$flavour" != systemd ] || echo 'export MYRUN_OPTIONS=--systemd-cgroup ROOM=no'
         printf 'cd %q || exit 1\n' "$SOURCE"
