@@ -158,7 +158,7 @@ static int open_cgroups(struct execution *execution, struct error *err) {
                         return directory;
                 if (!hierarchies[i].v2)
                         r = open_members(execution, directory, "tasks", err);
-                else if (execution->unprivileged || execution->options->process->exec_cpu_affinity_initial)
+                else if (geteuid() != 0 || execution->options->process->exec_cpu_affinity_initial)
                         r = open_members(execution, directory, "cgroup.procs", err);
                 else
                         execution->cgroup_fd = take_fd(&directory);

@@ -16,6 +16,7 @@ setup_file() {
         for plugin in bandwidth bridge firewall host-device host-local loopback macvlan portmap ptp static tuning; do
                 [ -x "$STAGE/opt/house/libexec/netplug/$plugin" ] || assert_fail "missing: plugin $plugin"
         done
+        assert_exists "$STAGE/opt/house/libexec/myrun/systemd"
         assert_exists "$STAGE/opt/house/share/mymgr/images/busybox.tar"
         for page in man1/myrun.1 man1/mymgr.1 man8/netplug.8; do
                 assert_exists "$STAGE/opt/house/share/man/$page"
@@ -26,6 +27,11 @@ setup_file() {
         [ "$(basename "$BUILD")" != sanitize ] || skip "a sanitized program is never static"
         run ldd "$STAGE/opt/house/bin/myrun"
         assert_output_matches "not a dynamic executable|statically linked"
+}
+
+@test "the installed myrun finds its helper program" {
+        run "$STAGE/opt/house/bin/myrun" features
+        assert_equal "$(jq .linux.cgroup.systemd <<<"$output")" true
 }
 
 @test "an installed plugin answers a CNI call" {
