@@ -385,7 +385,7 @@ END
         wait_until grep -q '"stats"' "$BATS_TEST_TMPDIR/events"
         touch "$BUNDLE/rootfs/tmp/go"
         wait_until -t 20 grep -qF '{"type":"oom","id":"'"$ID"'"}' "$BATS_TEST_TMPDIR/events"
-        myrun kill "$ID" KILL
+        myrun delete --force "$ID"
         wait
 }
 
@@ -400,10 +400,10 @@ END
         assert_output_matches "$(either memory '0:').*$CGROUP_PATH/inner"
         run myrun exec --cgroup "$(either memory:../.. ../..)" "$ID" true
         assert_failure 255
-        assert_output_contains "--cgroup: ../..: leads out of its directory"
+        assert_output_contains "--cgroup: ../.. is not a sub cgroup path"
         run myrun exec --cgroup nowhere "$ID" true
         assert_failure 255
-        assert_output_contains "--cgroup: nowhere: No such file or directory"
+        assert_output_contains "/nowhere/cgroup.procs: no such file or directory"
 }
 
 @test "--systemd-cgroup where no systemd runs says so and leaves nothing" {
