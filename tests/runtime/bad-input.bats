@@ -96,17 +96,6 @@ assert_refused() {
         done
 }
 
-@test "properties that this build does not have are named" {
-        check() {
-                cp "$HELPERS/config.json" config.json
-                edit_config "$1"
-                run myrun create "$ID"
-                assert_refused "$2" "not supported in this build"
-        }
-        check '.linux.netDevices = {eth0: {name: "eth0"}}' linux.netDevices
-        check '.mounts += [{destination: "/m", type: "bind", source: "/tmp", options: ["bind", "idmap"]}]' "mounts[6] /m"
-}
-
 @test "commands on a container that does not exist" {
         for command in start state kill delete pause resume ps events update; do
                 run myrun $command "$ID"
