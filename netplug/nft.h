@@ -31,12 +31,12 @@ struct nft_owner {
         size_t valid_count;
 };
 
-/* A published port, or a range of ports that are published alike. */
+/* A published port, or a range of ports that lead to those of the same numbers. */
 struct nft_port {
         uint8_t protocol; /* IPPROTO_TCP, ... */
         uint16_t host_port;
         uint16_t last_port;              /* of a range of the host's ports; 0: host_port alone */
-        uint16_t container_port;         /* where all of the range leads; 0: each to the port of its own number */
+        uint16_t container_port;         /* 0, for a range: the port of the same number */
         struct cni_address host_address; /* family 0: every address of the host */
 };
 

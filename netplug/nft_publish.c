@@ -46,9 +46,11 @@ enum nft_set nft_port_element(const struct nft_port *port, const struct cni_addr
                 return NFT_SET_COUNT;
         if (at_address)
                 nft_value_add_address(&element->key, &port->host_address);
-        element->key_last = element->key;
+        if (!port->container_port) {
+                element->key_last = element->key;
+                add_port_key(&element->key_last, port->protocol, nft_port_last(port));
+        }
         add_port_key(&element->key, port->protocol, port->host_port);
-        add_port_key(&element->key_last, port->protocol, nft_port_last(port));
         nft_value_add_address(&element->data, container);
         if (port->container_port)
                 nft_value_add(&element->data, &number, 2);

@@ -21,9 +21,9 @@
 enum nft_set {
         NFT_SET_MASQUERADE, /* address -> jump to its network's masquerade chain */
         NFT_SET_MASQUERADE6,
-        NFT_SET_PORTS, /* protocol . ports -> address . port */
+        NFT_SET_PORTS, /* protocol . port -> address . port */
         NFT_SET_PORTS6,
-        NFT_SET_PORTS_AT, /* host address . protocol . ports -> address . port */
+        NFT_SET_PORTS_AT, /* host address . protocol . port -> address . port */
         NFT_SET_PORTS_AT6,
         NFT_SET_SAME, /* protocol . ports -> address, the port staying what it is */
         NFT_SET_SAME6,

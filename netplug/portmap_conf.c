@@ -185,10 +185,6 @@ static bool extend(struct nft_port *port, const struct nft_port *next) {
 
         if (!published_alike(port, next) || next->host_port != last + 1)
                 return false;
-        if (port->container_port == next->container_port) {
-                port->last_port = next->host_port;
-                return true;
-        }
         if (same && (port->container_port == 0 || (!port->last_port && port->container_port == port->host_port))) {
                 port->container_port = 0;
                 port->last_port = next->host_port;
@@ -197,7 +193,7 @@ static bool extend(struct nft_port *port, const struct nft_port *next) {
         return false;
 }
 
-/* Makes ranges of consecutive ports, so that a thousand of them cost what one does. */
+/* Makes ranges of consecutive ports that stay what they are, so that a thousand of them cost what one does. */
 static int join_ports(struct plugin_call *call, struct portmap_conf *conf, struct error *err) {
         size_t kept = 0;
 

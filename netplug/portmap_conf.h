@@ -1,7 +1,7 @@
 /*
  * portmap_conf.h: the configuration of portmap: which ports are published, and
- * on what conditions, as nft_publish.c wants them: consecutive ports that are
- * published alike are one range.
+ * on what conditions, as nft_publish.c wants them: consecutive ports that
+ * lead to those of the same numbers are one range.
  */
 #pragma once
 

@@ -36,13 +36,17 @@ measure() {
                 "/run/netns/$HOST_NETNS-c" "${@:3}")"
 }
 
-mkdir "$WORK/plain" "$WORK/masquerade" "$WORK/many"
+mkdir "$WORK/plain" "$WORK/masquerade" "$WORK/many" "$WORK/thousand"
 conf bridge false '[]' >"$WORK/plain/bridge.json"
 conf bridge true '[]' >"$WORK/masquerade/bridge.json"
 conf portmap false '[{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]' >"$WORK/plain/portmap.json"
 conf firewall false '[]' >"$WORK/plain/firewall.json"
 conf portmap false "$(jq -cn '[range(20000; 20100) | {hostPort: ., containerPort: 80, protocol: "tcp"}]')" \
         >"$WORK/many/portmap.json"
+conf portmap false "$(jq -cn '[range(20000; 21000) | {hostPort: ., containerPort: (. + 1000), protocol: "tcp"}]')" \
+        >"$WORK/thousand/portmap.json"
+conf portmap false "$(jq -cn '[range(20000; 21000) | {hostPort: ., containerPort: ., protocol: "tcp"}]')" \
+        >"$WORK/thousand/portmap.range.json"
 
 ROUNDS=${ROUNDS:-20}
 short=$((ROUNDS < 20 ? ROUNDS : 20))
@@ -71,3 +75,72 @@ measure portmap "$short" "$WORK/plain/portmap.json"
 measure firewall "$short" "$WORK/plain/firewall.json"
 measure whole-chain "$short" "$WORK/masquerade/bridge.json" "$WORK/plain/portmap.json" "$WORK/plain/firewall.json"
 measure portmap-100-ports 3 "$WORK/many/portmap.json"
+
+# A thousand ports beside one, both ours: OURS is the thousand. A range is one element of a map; ports that
+# each lead to a port of another number are a thousand.
+cp "$WORK/plain/portmap.json" "$WORK/portmap.one.json"
+thousand() {
+        printf '%s %s\n' "$1" "$(in_host bash -c '
+                one=$("$1/cni" "$2" "$3" "$3" "$4" "$5") many=$("$1/cni" "$2" "$3" "$3" "$4" "$6")
+                set -- $one $many
+                echo "$6 $1 $(awk "BEGIN { printf \"%.2f\", $6 / $1 }") $9 $4"' bash \
+                "$BENCH" "$short" "$CNI_PLUGINS" "/run/netns/$HOST_NETNS-c" "$WORK/portmap.one.json" "$2")"
+}
+thousand portmap-1000-ports-in-a-range/1 "$WORK/thousand/portmap.range.json"
+thousand portmap-1000-ports-moved/1 "$WORK/thousand/portmap.json"
+
+# Throughput, in Gbit/s: a container to another, and from outside through a published port.
+ip netns add "$HOST_NETNS-d"
+trap 'remove_host_netns; for c in c d; do ip netns del "$HOST_NETNS-$c" 2>/dev/null || true; done; rm -rf "$WORK"' EXIT
+
+# plugin DIRECTORY TYPE COMMAND CONTAINER: in the chain whose last result is in $result.
+plugin() {
+        jq -c --argjson previous "${result:-null}" 'if $previous then .prevResult = $previous else . end | .name = "iperf" | .bridge = "br-iperf" |
+                if .ipam then .ipam.subnet = "10.67.0.0/16" else . end' "$WORK/${5:-plain}/$2.json" |
+                CNI_COMMAND=$3 CNI_CONTAINERID=$4 CNI_IFNAME=eth0 CNI_NETNS=/run/netns/$HOST_NETNS-$4 CNI_PATH=$1 \
+                in_host "$1/$2"
+}
+
+# gigabits NETNS ADDRESS PORT
+gigabits() {
+        nsenter --net="/run/netns/$1" iperf3 --client "$2" --port "$3" --time "${SECONDS_A_RUN:-2}" --json |
+                jq '.end.sum_received.bits_per_second / 1e9'
+}
+
+throughput() {
+        local address server
+
+        for container in c d; do
+                result=
+                result=$(plugin "$1" bridge ADD $container masquerade)
+                [ $container = d ] || published=$(plugin "$1" portmap ADD $container)
+                [ $container = d ] || address=$(jq -r '.ips[0].address | split("/")[0]' <<<"$result")
+        done
+        nsenter --net="/run/netns/$HOST_NETNS-c" iperf3 --server --port 80 >/dev/null 2>&1 &
+        server=$!
+        wait_until bash -c "nsenter --net=/run/netns/$HOST_NETNS-c ss -Hltn | grep -q ':80 '"
+        printf '%s %s\n' "$(gigabits "$HOST_NETNS-d" "$address" 80)" \
+                "$(gigabits "$OUTSIDE_NETNS" "$HOST_ADDRESS" 8080)"
+        kill $server
+        wait $server 2>/dev/null || true
+        result=$published
+        plugin "$1" portmap DEL c
+        for container in c d; do
+                plugin "$1" bridge DEL $container masquerade
+        done
+}
+
+if command -v iperf3 >/dev/null; then
+        in_host sysctl -qw net.ipv4.ip_forward=1
+        for round in 1 2 3; do
+                throughput "$CNI_PLUGINS" >>"$WORK/ours"
+                throughput "$PEER" >>"$WORK/theirs"
+        done
+        for column in 1 2; do
+                set -- "$(cut -d' ' -f$column "$WORK/ours" | sort -n | sed -n 2p)" \
+                        "$(cut -d' ' -f$column "$WORK/theirs" | sort -n | sed -n 2p)"
+                [ $column = 1 ] && name=container-to-container || name=published-port
+                awk -v name=$name -v ours="$1" -v theirs="$2" \
+                        'BEGIN { printf "throughput-%s %.2f %.2f %.3f (Gbit/s, median of 3)\n", name, ours, theirs, ours / theirs }'
+        done
+fi
