@@ -41,7 +41,8 @@ int image_import(struct store *store, int fd, const char *reference, const char 
         struct layer_stream_result result;
         const char *diff_ids[] = {result.diff_id, NULL};
         char created[TIMESTAMP_MAX];
-        struct image_history history = {.comment = message, .created = timestamp_format(timestamp_now(), false, created)};
+        struct image_history history = {.comment = message,
+                                        .created = timestamp_format(timestamp_now(), false, created)};
         struct image_config config = {
                 .created = created,
                 .architecture = image_host_architecture(),
