@@ -102,8 +102,7 @@ static struct nl_msg *route_message(int index, const struct cni_result *result, 
                 gateway = NULL;
         head.rtm_scope = (uint8_t) (route->scope >= 0 ? route->scope : gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
         if (route->table)
-                head.rtm_table =
-                        route->table < RT_TABLE_MAX && route->table < 256 ? (uint8_t) route->table : RT_TABLE_UNSPEC;
+                head.rtm_table = route->table < 256 ? (uint8_t) route->table : RT_TABLE_UNSPEC;
         /* Not exclusive: each network of a container may bring a default route. */
         message = netlink_message(RTM_NEWROUTE, NLM_F_CREATE, &head, sizeof(head), ROOM);
         if (destination.prefix)
