@@ -50,6 +50,8 @@ struct tracer {
         bool executed; /* role 0 has become the command */
         bool ended;    /* role 0 */
         char where[64];
+        char hangs[128]; /* what to say when it hangs: a signal handler may not format it */
+        size_t hangs_size;
 };
 
 static void __attribute__((noreturn)) fail(const char *what) {
@@ -130,6 +132,14 @@ static bool changes(pid_t pid, const struct __ptrace_syscall_info *info) {
         return false;
 }
 
+static void say_if_it_hangs(struct tracer *tracer) {
+        int size = snprintf(tracer->hangs, sizeof(tracer->hangs), "kill_at: hangs %s call %ld (%s)\n",
+                            tracer->where[0] ? "after the kill at" : "before", tracer->wanted,
+                            tracer->where[0] ? tracer->where : "not reached");
+
+        tracer->hangs_size = (size_t) size < sizeof(tracer->hangs) ? (size_t) size : sizeof(tracer->hangs) - 1;
+}
+
 /* True when the target is to die in this call. */
 static bool enters_wanted_call(struct tracer *tracer, pid_t pid, size_t role) {
         struct __ptrace_syscall_info info;
@@ -144,6 +154,7 @@ static bool enters_wanted_call(struct tracer *tracer, pid_t pid, size_t role) {
 
         (void) snprintf(tracer->where, sizeof(tracer->where), "%s", name ? name : "unknown");
         free(name);
+        say_if_it_hangs(tracer);
         return true;
 }
 
@@ -225,12 +236,8 @@ static void follow(struct tracer *tracer) {
 static struct tracer tracer;
 
 static void hangs(int signal) {
-        char text[128];
-        int size = snprintf(text, sizeof(text), "kill_at: hangs after the kill at call %ld (%s)\n", tracer.calls,
-                            tracer.where);
-
         (void) signal;
-        (void) !write(STDERR_FILENO, text, (size_t) size);
+        (void) !write(STDERR_FILENO, tracer.hangs, tracer.hangs_size);
         _exit(EXIT_FAILURE);
 }
 
@@ -254,6 +261,7 @@ int main(int argc, char **argv) {
         }
         tracer.target = (size_t) atoi(argv[1]);
         tracer.wanted = atol(argv[2]);
+        say_if_it_hangs(&tracer);
         (void) signal(SIGALRM, hangs);
         (void) alarm(HANGS_S);
         /* What the command leaves behind is not ours to reap, and must not wait for us. */
