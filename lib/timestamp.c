@@ -15,8 +15,8 @@
 
 struct date {
         long long year;
-        int month; /* 1 to 12 */
-        int day;   /* 1 to 31 */
+        uint8_t month; /* 1 to 12 */
+        uint8_t day;   /* 1 to 31 */
 };
 
 static struct date date_of_day(long long days) {
@@ -29,8 +29,8 @@ static struct date date_of_day(long long days) {
 
         return (struct date){
                 .year = era * 400 + year_of_era + (month >= 10),
-                .month = month < 10 ? month + 3 : month - 9,
-                .day = day_of_year - (153 * month + 2) / 5 + 1,
+                .month = (uint8_t) (month < 10 ? month + 3 : month - 9),
+                .day = (uint8_t) (day_of_year - (153 * month + 2) / 5 + 1),
         };
 }
 
@@ -51,10 +51,10 @@ const char *timestamp_format(int64_t time, bool fraction, char buffer[TIMESTAMP_
         int64_t nanoseconds;
         int64_t in_day;
         struct date date = date_of_day(divide(divide(time, TIMESTAMP_SECOND, &nanoseconds), DAY, &in_day));
-        int second = (int) in_day;
+        unsigned int second = (unsigned int) in_day; /* of the day */
 
-        (void) snprintf(buffer, TIMESTAMP_MAX, "%04lld-%02d-%02dT%02d:%02d:%02d", date.year, date.month, date.day,
-                        second / 3600, second / 60 % 60, second % 60);
+        (void) snprintf(buffer, TIMESTAMP_MAX, "%04lld-%02d-%02dT%02u:%02u:%02u", date.year, date.month, date.day,
+                        second / 3600 % 24, second / 60 % 60, second % 60);
         if (fraction)
                 (void) snprintf(buffer + strlen(buffer), TIMESTAMP_MAX - strlen(buffer), ".%09lldZ",
                                 (long long) nanoseconds);
