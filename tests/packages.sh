@@ -17,14 +17,14 @@ build='
 
 # What the tests, the linters and the benchmark need: tools, and the peers we are compared with.
 test='
-        bats bind9-dnsutils dnsmasq-base jq libcmocka-dev libnftables-dev
+        attr bats bind9-dnsutils dnsmasq-base jq libcmocka-dev libnftables-dev
         clang-format clang-tidy cppcheck mandoc
         iperf3 iptables iputils-ping nftables socat strace time xz-utils zstd
         buildah catatonit containerd containernetworking-plugins crun docker.io podman runc skopeo umoci
         debian-archive-keyring mmdebstrap
         e2fsprogs qemu-system-x86
         libasan8 libubsan1 uidmap
-        dpkg-dev golang-go
+        dpkg-dev golang-go python3
 '
 
 # What tests/conformance needs besides: the suites of other runtimes are built from their Debian sources.
