@@ -24,7 +24,7 @@ test='
         debian-archive-keyring mmdebstrap
         e2fsprogs qemu-system-x86
         libasan8 libubsan1 uidmap
-        dpkg-dev golang-go python3
+        dpkg-dev golang-go python3 python3-jsonschema
 '
 
 # What tests/conformance needs besides: the suites of other runtimes are built from their Debian sources.

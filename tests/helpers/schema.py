@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Checks the JSON document on standard input against a schema of the runtime specification.
 
     schema.py DIRECTORY NAME        e.g. ../shared/specs/runtime/schema config-schema.json

@@ -27,8 +27,8 @@ schema_names() {
 @test "the document is valid" {
         SCHEMAS=${SPECS:-$SOURCE/../shared/specs}/runtime/schema
         [ -d "$SCHEMAS" ] || skip "the specification's schemas are not in $SCHEMAS (set SPECS)"
-        python3 -c 'import jsonschema' 2>/dev/null || skip "python3-jsonschema is not installed"
-        run python3 "$HELPERS/schema.py" "$SCHEMAS" features-schema.json <"$BATS_TEST_TMPDIR/features.json"
+        /usr/bin/python3 -c 'import jsonschema' 2>/dev/null || skip "python3-jsonschema is not installed"
+        run /usr/bin/python3 "$HELPERS/schema.py" "$SCHEMAS" features-schema.json <"$BATS_TEST_TMPDIR/features.json"
         assert_success
 }
 

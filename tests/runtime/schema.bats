@@ -8,7 +8,7 @@ load ../helpers/runtime
 setup() {
         SCHEMAS=${SPECS:-$SOURCE/../shared/specs}/runtime/schema
         [ -d "$SCHEMAS" ] || skip "the specification's schemas are not in $SCHEMAS (set SPECS)"
-        python3 -c 'import jsonschema' 2>/dev/null || skip "python3-jsonschema is not installed"
+        /usr/bin/python3 -c 'import jsonschema' 2>/dev/null || skip "python3-jsonschema is not installed"
         runtime_setup
 }
 
@@ -18,7 +18,7 @@ teardown() {
 
 # assert_valid SCHEMA FILE
 assert_valid() {
-        run python3 "$HELPERS/schema.py" "$SCHEMAS" "$1" <"$2"
+        run /usr/bin/python3 "$HELPERS/schema.py" "$SCHEMAS" "$1" <"$2"
         assert_success
 }
 
@@ -28,7 +28,7 @@ assert_valid() {
         assert_valid config-schema.json config.json
         # And the check would notice if it were not.
         jq 'del(.ociVersion)' config.json >bad.json
-        run python3 "$HELPERS/schema.py" "$SCHEMAS" config-schema.json <bad.json
+        run /usr/bin/python3 "$HELPERS/schema.py" "$SCHEMAS" config-schema.json <bad.json
         assert_failure 1
 }
 
