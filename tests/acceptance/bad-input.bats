@@ -416,10 +416,13 @@ our_mymgr_processes() {
                 spawn nsenter --net="/run/netns/$HOST_NETNS" -- "$MYMGR" --root "$MANAGER_DIR/root" \
                         --run-root "$MANAGER_DIR/run" run -d --name victim -p 8080:80 busybox sleep 1000
                 sleep "$delay"
-                pids=$(our_mymgr_processes)
-                [ -z "$pids" ] || kill -KILL $pids 2>/dev/null || true
+                # Again, for a monitor that was made while the processes were listed.
+                while pids=$(our_mymgr_processes) && [ -n "$pids" ]; do
+                        kill -KILL $pids 2>/dev/null || true
+                done
                 wait "$SPAWNED" || true
-                mymgr rm -f victim >/dev/null 2>&1 || true
+                run mymgr rm -f victim
+                [ "$status" -eq 0 ] || assert_fail "rm -f after a kill after $delay s:" "$output"
                 run mymgr run --rm --name victim -p 8080:80 busybox true
                 [ "$status" -eq 0 ] || assert_fail "after a kill after $delay s:" "$output"
         done
