@@ -19,6 +19,7 @@
 #include "../../lib/process.h"
 #include "../../lib/str.h"
 #include "../../lib/timestamp.h"
+#include "../linux/devices.h"
 #include "../linux/hooks.h"
 #include "../linux/idmap.h"
 #include "../linux/intel_rdt.h"
@@ -163,7 +164,10 @@ static int prepare_root(struct creation *creation, struct error *err) {
                                     &launch->rootfs.propagation_recursive, err);
         if (r < 0 || (r = rootfs_prepare(&launch->rootfs, creation->bundle.rootfs, mounts, err)) < 0)
                 return r;
-        return mount_plan_prepare(creation->bundle.arena, &request, &launch->mounts, err);
+        r = mount_plan_prepare(creation->bundle.arena, &request, &launch->mounts, err);
+        if (r == 0 && mounts && config->linux_.namespaces[NAMESPACE_USER].present && !launch->mounts.binds_dev)
+                launch->device_nodes = devices_prepare(&config->linux_);
+        return r;
 }
 
 static bool mounts_cgroups(const struct runtime_config *config) {
@@ -552,6 +556,7 @@ static void release(struct creation *creation) {
         namespaces_close(&launch->namespaces);
         rootfs_close(&launch->rootfs);
         mount_plan_close(&launch->mounts);
+        fd_close_at(&launch->device_nodes);
         seccomp_program_free(&launch->seccomp);
         while (launch->task_count > 0)
                 fd_close(launch->task_fds[--launch->task_count]);
@@ -581,7 +586,7 @@ static void initialise(struct creation *creation, const struct create_options *o
         creation->bundle.fd = -1;
         for (int i = 0; i < NAMESPACE_TYPE_COUNT; i++)
                 launch->namespaces.join[i] = -1;
-        launch->rootfs.path_fd = launch->rootfs.mount_fd = -1;
+        launch->rootfs.path_fd = launch->rootfs.mount_fd = launch->device_nodes = -1;
         launch->lock_fd = launch->proc_fd = launch->parent_socket = launch->init_socket = -1;
         launch->start_socket = launch->console_socket = -1;
         launch->listen_fds = task_listen_fds();

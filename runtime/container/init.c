@@ -174,7 +174,8 @@ static int build_root(struct init *init, struct error *err) {
         r = mount_plan_apply(&launch->mounts, root, &cgroup, err);
         if (r < 0)
                 return r;
-        if (!launch->mounts.binds_dev && (r = devices_create(root, config, in_user_namespace, err)) < 0)
+        if (!launch->mounts.binds_dev &&
+            (r = devices_create(root, config, in_user_namespace, launch->device_nodes, err)) < 0)
                 return r;
         return open_terminal(init, err);
 }

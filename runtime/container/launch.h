@@ -23,6 +23,7 @@ struct launch {
         struct namespace_plan namespaces;
         struct rootfs rootfs;
         struct mount_plan mounts;
+        int device_nodes; /* devices_prepare(), or -1 */
         struct capability_sets capabilities;
         struct seccomp_program seccomp;
         struct cgroup *cgroup;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -10,9 +11,12 @@
 #include "../../lib/cleanup.h"
 #include "../../lib/path.h"
 #include "../../lib/str.h"
+#include "file_system.h"
+#include "idmap.h"
 #include "mounts.h"
 
 #define DEFAULT_MODE 0666
+#define NODE_NAME_MAX 24
 
 static const struct runtime_device defaults[] = {
         {.type = 'c', .path = "/dev/null", .major = 1, .minor = 3},
@@ -49,9 +53,8 @@ static bool is_device(const struct stat *st, const struct runtime_device *device
                (type == S_IFIFO || st->st_rdev == makedev((unsigned int) device->major, (unsigned int) device->minor));
 }
 
-/* Binds the host's node of the same name, verified to be the device that was asked for. */
-static int bind_node(int rootfs_fd, const struct runtime_device *device, struct error *err) {
-        _cleanup_fd_ int node = open(device->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+/* Binds a node, verified to be the device that was asked for. */
+static int bind_node(int rootfs_fd, int node, const struct runtime_device *device, struct error *err) {
         _cleanup_fd_ int tree = -1;
         _cleanup_fd_ int target = -1;
         struct stat st;
@@ -68,14 +71,33 @@ static int bind_node(int rootfs_fd, const struct runtime_device *device, struct 
         return target < 0 ? target : mount_attach(tree, target, err);
 }
 
-static int make_node(int rootfs_fd, const struct runtime_device *device, struct error *err) {
+static int bind_host_node(int rootfs_fd, const struct runtime_device *device, struct error *err) {
+        _cleanup_fd_ int node = open(device->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+        return bind_node(rootfs_fd, node, device, err);
+}
+
+static int make_node_at(int parent, const char *name, const struct runtime_device *device, uid_t uid, gid_t gid,
+                        struct error *err) {
         mode_t mode = device->file_mode.set ? (mode_t) device->file_mode.value & 07777 : DEFAULT_MODE;
+        dev_t number = makedev((unsigned int) device->major, (unsigned int) device->minor);
+        struct stat st;
+
+        if (mknodat(parent, name, device_type(device) | mode, number) < 0) {
+                if (errno == EEXIST && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_device(&st, device))
+                        return 0;
+                return error_errno(err, errno, "device node");
+        }
+        if ((uid != 0 || gid != 0) && fchownat(parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+                return error_errno(err, errno, "owner");
+        return 0;
+}
+
+static int make_node(int rootfs_fd, const struct runtime_device *device, struct error *err) {
         uid_t uid = device->uid.set ? (uid_t) device->uid.value : 0;
         gid_t gid = device->gid.set ? (gid_t) device->gid.value : 0;
-        dev_t number = makedev((unsigned int) device->major, (unsigned int) device->minor);
         _cleanup_fd_ int parent = -1;
         const char *name = NULL;
-        struct stat st;
 
         parent = path_open_parent(rootfs_fd, device->path, PATH_IN_ROOT, &name, NULL);
         if (parent == -ENOENT) {
@@ -88,24 +110,61 @@ static int make_node(int rootfs_fd, const struct runtime_device *device, struct 
         }
         if (parent < 0)
                 return error_errno(err, -parent, "directory");
-        if (mknodat(parent, name, device_type(device) | mode, number) < 0) {
-                if (errno == EEXIST && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_device(&st, device))
-                        return 0;
-                return error_errno(err, errno, "device node");
-        }
-        if ((uid != 0 || gid != 0) && fchownat(parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-                return error_errno(err, errno, "owner");
-        return 0;
+        return make_node_at(parent, name, device, uid, gid, err);
 }
 
 static int create_one(int rootfs_fd, const struct runtime_device *device, bool bind, struct error *err) {
         int r;
 
         if (bind)
-                return bind_node(rootfs_fd, device, err);
+                return bind_host_node(rootfs_fd, device, err);
         r = make_node(rootfs_fd, device, err);
         /* A user namespace further out forbids nodes to a process that looks like root. */
-        return r == -EPERM ? bind_node(rootfs_fd, device, err) : r;
+        return r == -EPERM ? bind_host_node(rootfs_fd, device, err) : r;
+}
+
+int devices_prepare(const struct runtime_linux *config) {
+        static const char *const options[] = {"mode=0755", NULL};
+        _cleanup_fd_ int nodes = config->device_count > 0 ? file_system_new("tmpfs", "tmpfs", options, 0, NULL) : -1;
+        mode_t mask = umask(0);
+        int r = 0;
+
+        for (size_t i = 0; nodes >= 0 && r == 0 && i < config->device_count; i++) {
+                const struct runtime_device *device = &config->devices[i];
+                char name[NODE_NAME_MAX];
+                uint32_t uid = 0;
+                uint32_t gid = 0;
+
+                /* What has no map belongs to the host's root, as the host's own node would. */
+                (void) idmap_to_host(&config->uid_mappings, (uint32_t) device->uid.value, 1, &uid);
+                (void) idmap_to_host(&config->gid_mappings, (uint32_t) device->gid.value, 1, &gid);
+                (void) snprintf(name, sizeof(name), "%zu", i);
+                r = make_node_at(nodes, name, device, uid, gid, NULL);
+        }
+        (void) umask(mask);
+        return r < 0 ? -1 : take_fd(&nodes);
+}
+
+/* Nodes of a file system that is mounted nowhere cannot be bound before Linux 6.15: it is put on the root meanwhile. */
+static int bind_prepared(int rootfs_fd, const struct runtime_linux *config, int nodes_fd, struct error *err) {
+        char path[PATH_FD_MAX];
+        int r = mount_attach(nodes_fd, rootfs_fd, err);
+
+        if (r < 0)
+                return error_wrap(err, "linux.devices");
+        for (size_t i = 0; r == 0 && i < config->device_count; i++) {
+                _cleanup_fd_ int node = -1;
+                char name[NODE_NAME_MAX];
+
+                (void) snprintf(name, sizeof(name), "%zu", i);
+                node = openat(nodes_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+                r = bind_node(rootfs_fd, node, &config->devices[i], err);
+                if (r < 0)
+                        error_wrap(err, "linux.devices[%zu] %s", i, config->devices[i].path);
+        }
+        if (r == 0 && umount2(path_of_fd(nodes_fd, path), MNT_DETACH) < 0)
+                return error_errno(err, errno, "linux.devices: the nodes' file system cannot be taken off");
+        return r;
 }
 
 static bool is_listed(const struct runtime_linux *config, const char *path) {
@@ -137,7 +196,7 @@ static int make_links(int dev, struct error *err) {
         return 0;
 }
 
-int devices_create(int rootfs_fd, const struct runtime_linux *config, bool bind, struct error *err) {
+int devices_create(int rootfs_fd, const struct runtime_linux *config, bool bind, int nodes_fd, struct error *err) {
         _cleanup_fd_ int dev = path_make_dirs(rootfs_fd, "/dev", PATH_NO_SYMLINKS, 0755, err);
         int r;
 
@@ -150,7 +209,9 @@ int devices_create(int rootfs_fd, const struct runtime_linux *config, bool bind,
                 if (r < 0)
                         return error_wrap(err, "%s", defaults[i].path);
         }
-        for (size_t i = 0; i < config->device_count; i++) {
+        if (nodes_fd >= 0 && (r = bind_prepared(rootfs_fd, config, nodes_fd, err)) < 0)
+                return r;
+        for (size_t i = 0; nodes_fd < 0 && i < config->device_count; i++) {
                 r = create_one(rootfs_fd, &config->devices[i], bind, err);
                 if (r < 0)
                         return error_wrap(err, "linux.devices[%zu] %s", i, config->devices[i].path);

@@ -10,10 +10,18 @@
 #include "../../spec/runtime_config.h"
 
 /**
+ * The nodes of linux.devices for a container whose user namespace may make none, with the mode and owner that are
+ * asked for: a detached file system, made in the parent. Returns an fd, or -1 where there are none or this process
+ * may not make them either.
+ */
+int devices_prepare(const struct runtime_linux *config);
+
+/**
  * Makes nodes and links below the mounted rootfs.
  * @bind: the process may not make nodes (user namespace): bind the host's instead
+ * @nodes_fd: from devices_prepare(), to bind those of linux.devices from; or -1
  */
-int devices_create(int rootfs_fd, const struct runtime_linux *config, bool bind, struct error *err);
+int devices_create(int rootfs_fd, const struct runtime_linux *config, bool bind, int nodes_fd, struct error *err);
 
 /** Binds the slave side of the container's terminal on /dev/console. */
 int devices_bind_console(int rootfs_fd, int slave_fd, struct error *err);

@@ -233,6 +233,22 @@ pts/ptmx"
         assert_output_matches 'prw-r--r-- +1 0 +0 .* /dev/deep/pipe'
 }
 
+@test "linux.devices in a user namespace need no node of the host's, and belong to the ids of the container" {
+        edit_config '.linux.namespaces += [{type: "user"}] |
+                .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 100}] | .linux.gidMappings = .linux.uidMappings |
+                .linux.resources.devices += [{allow: true, type: "c", major: 1, minor: 3, access: "rw"}] |
+                .linux.devices = [
+                {path: "/dev/deep/other-null", type: "c", major: 1, minor: 3, fileMode: 384, uid: 5, gid: 6},
+                {path: "/dev/null", type: "c", major: 1, minor: 3, uid: 200},
+                {path: "/dev/pipe", type: "p", fileMode: 420}]'
+        set_args sh -c 'ls -ln /dev/deep/other-null /dev/null /dev/pipe; echo x >/dev/null && grep -c "tmpfs / " /proc/mounts'
+        run myrun run "$ID"
+        assert_output_matches 'crw------- +1 5 +6 +1, +3 .* /dev/deep/other-null'
+        assert_output_matches 'crw-rw-rw- +1 65534 +0 +1, +3 .* /dev/null'
+        assert_output_matches 'prw-r--r-- +1 0 +0 .* /dev/pipe'
+        assert_equal "${lines[-1]}" 0
+}
+
 @test "the cgroup mount shows the container's own cgroup" {
         add_mount /sys/fs/cgroup cgroup cgroup ro nosuid noexec nodev
         set_args sh -c 'cat /sys/fs/cgroup/pids/cgroup.procs 2>/dev/null || cat /sys/fs/cgroup/cgroup.procs'
