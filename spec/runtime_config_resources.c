@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../lib/cleanup.h"
+#include "../lib/log.h"
 #include "runtime_config_types.h"
 
 #define ROW(member) DOCUMENT_MEMBER(struct runtime_resources, member)
@@ -16,19 +17,34 @@ static const struct document_field device_rule_fields[] = {
         {"access", DOCUMENT_STRING, 0, RULE_ROW(access)},
 };
 
+/* The access in the kernel's order. As with runc, a letter without a meaning has no effect. */
+static int read_access(struct arena *arena, const struct json *object, const char **access, struct error *err) {
+        static const char *const combinations[] = {"", "r", "w", "rw", "m", "rm", "wm", "rwm"};
+        const char *given = *access ? *access : "rwm";
+        unsigned int index =
+                (strchr(given, 'r') ? 1U : 0U) | (strchr(given, 'w') ? 2U : 0U) | (strchr(given, 'm') ? 4U : 0U);
+
+        if (index == 0 && *given != '\0')
+                return json_error(json_get(object, "access"), err, EINVAL, "\"%s\" holds none of the letters \"rwm\"",
+                                  given);
+        if (given[strspn(given, "rwm")] != '\0')
+                log_warning("%s: \"%s\" holds more than the letters \"rwm\": \"%s\" is meant",
+                            json_path(json_get(object, "access"), arena), given, combinations[index]);
+        *access = combinations[index];
+        return 0;
+}
+
 static int device_rule_finish(struct arena *arena, const struct json *object, void *item, struct error *err) {
         struct runtime_device_rule *rule = item;
         const struct opt_i64 *numbers[] = {&rule->major, &rule->minor};
         const char *names[] = {"major", "minor"};
 
-        (void) arena;
+        int r = read_access(arena, object, &rule->access, err);
+
+        if (r < 0)
+                return r;
         if (rule->type == '\0')
                 rule->type = 'a';
-        if (!rule->access)
-                rule->access = "rwm";
-        if (rule->access[strspn(rule->access, "rwm")] != '\0')
-                return json_error(json_get(object, "access"), err, EINVAL, "\"%s\" holds more than the letters \"rwm\"",
-                                  rule->access);
         for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
                 if (numbers[i]->set && (numbers[i]->value < -1 || numbers[i]->value > INT32_MAX))
                         return json_error(json_get(object, names[i]), err, ERANGE,

@@ -164,6 +164,17 @@ set_resources() {
         assert_output_contains readable "Operation not permitted"
 }
 
+@test "a letter of a device rule's access that means nothing is told of, and the others count" {
+        edit_config '.process.capabilities[] += ["CAP_MKNOD", "CAP_SYSLOG"]'
+        edit_config '.linux.resources.devices += [{"allow": true, "type": "c", "major": 1, "minor": 11, "access": "ra"}]'
+        set_args sh -c 'mknod /dev/kmsg c 1 11; head -c 0 /dev/kmsg && echo readable; echo x >/dev/kmsg'
+        run myrun run "$ID"
+        assert_output_contains 'linux.resources.devices[1].access: "ra"' readable "Operation not permitted"
+        edit_config '.linux.resources.devices[1].access = "a"'
+        run myrun run "$ID"
+        assert_clear_error 'linux.resources.devices[1].access'
+}
+
 @test "pause stops the processes and resume lets them go on" {
         set_args sh -c 'while :; do date +%N >/tmp/now; done'
         start_detached "$ID"

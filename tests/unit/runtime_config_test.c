@@ -147,7 +147,7 @@ static void refuses_what_the_specification_forbids(void **state) {
                  "vm.swappiness is a parameter of the whole machine"},
                 {"\"linux\":{\"sysctl\":{\"net.ipv4.ip_forward\":\"1\"}}", "needs a network namespace"},
                 {"\"linux\":{\"resources\":{\"memory\":{\"limit\":\"1g\"}}}", "linux.resources.memory.limit"},
-                {"\"linux\":{\"resources\":{\"devices\":[{\"allow\":true,\"access\":\"rx\"}]}}",
+                {"\"linux\":{\"resources\":{\"devices\":[{\"allow\":true,\"access\":\"x\"}]}}",
                  "linux.resources.devices[0].access"},
                 {"\"linux\":{\"resources\":{\"unified\":{\"../x.y\":\"1\"}}}", "linux.resources.unified"},
                 {"\"linux\":{\"seccomp\":{}}", "linux.seccomp.defaultAction: required"},
