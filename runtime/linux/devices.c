@@ -145,6 +145,11 @@ int devices_prepare(const struct runtime_linux *config) {
         return r < 0 ? -1 : take_fd(&nodes);
 }
 
+/* A node there would be another instance's: make_links() leads to the container's own terminals. */
+static bool is_made_otherwise(const struct runtime_device *device) {
+        return str_equal(device->path, "/dev/ptmx");
+}
+
 /* Nodes of a file system that is mounted nowhere cannot be bound before Linux 6.15: it is put on the root meanwhile. */
 static int bind_prepared(int rootfs_fd, const struct runtime_linux *config, int nodes_fd, struct error *err) {
         char path[PATH_FD_MAX];
@@ -156,6 +161,8 @@ static int bind_prepared(int rootfs_fd, const struct runtime_linux *config, int 
                 _cleanup_fd_ int node = -1;
                 char name[NODE_NAME_MAX];
 
+                if (is_made_otherwise(&config->devices[i]))
+                        continue;
                 (void) snprintf(name, sizeof(name), "%zu", i);
                 node = openat(nodes_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
                 r = bind_node(rootfs_fd, node, &config->devices[i], err);
@@ -212,6 +219,8 @@ int devices_create(int rootfs_fd, const struct runtime_linux *config, bool bind,
         if (nodes_fd >= 0 && (r = bind_prepared(rootfs_fd, config, nodes_fd, err)) < 0)
                 return r;
         for (size_t i = 0; nodes_fd < 0 && i < config->device_count; i++) {
+                if (is_made_otherwise(&config->devices[i]))
+                        continue;
                 r = create_one(rootfs_fd, &config->devices[i], bind, err);
                 if (r < 0)
                         return error_wrap(err, "linux.devices[%zu] %s", i, config->devices[i].path);
