@@ -232,6 +232,7 @@ static int prepare(struct creation *creation, struct error *err) {
         launch->state = &creation->state;
         launch->signal_mask = &creation->signal_mask;
         launch->new_keyring = !creation->options->no_new_keyring;
+        launch->made_by_user = geteuid() != 0;
         launch->deny_setgroups = config->linux_.namespaces[NAMESPACE_USER].present;
         if ((launch->proc_fd = procfs_open(procfs_use(config), err)) < 0)
                 return launch->proc_fd;

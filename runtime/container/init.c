@@ -251,6 +251,9 @@ static int wait_for_start(struct init *init, struct error *err) {
                 return sync_expect(launch->init_socket, SYNC_START, &message, err);
         /* From here on nobody reads our errors until `start` comes. */
         fd_close_at(&launch->init_socket);
+        /* Meanwhile `exec` may want to enter the namespaces. */
+        if (launch->made_by_user && (r = self_open_to_owner(err)) < 0)
+                return r;
         do
                 connection = accept4(launch->start_socket, NULL, NULL, SOCK_CLOEXEC);
         while (connection < 0 && errno == EINTR);
@@ -258,6 +261,8 @@ static int wait_for_start(struct init *init, struct error *err) {
                 return error_errno(err, errno, "cannot wait for start");
         fd_close_at(&launch->start_socket);
         init->report = connection;
+        if (launch->made_by_user && (r = self_close_to_others(err)) < 0)
+                return r;
         return sync_expect(connection, SYNC_START, &message, err);
 }
 

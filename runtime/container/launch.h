@@ -45,6 +45,7 @@ struct launch {
         const char *listen_names; /* a copy of LISTEN_FDNAMES, or NULL */
         bool new_keyring;
         bool deny_setgroups;
+        bool made_by_user;       /* the parent is not root */
         const void *signal_mask; /* sigset_t the program gets */
 };
 

@@ -73,6 +73,12 @@ int self_close_to_others(struct error *err) {
         return 0;
 }
 
+int self_open_to_owner(struct error *err) {
+        if (prctl(PR_SET_DUMPABLE, 1) < 0)
+                return error_errno(err, errno, "cannot open the process to its owner");
+        return 0;
+}
+
 void self_forget_environment(void) {
         for (char **entry = environ; *entry; entry++)
                 explicit_bzero(*entry, strlen(*entry));

@@ -25,3 +25,9 @@ void self_forget_environment(void);
 
 /** Closes this process to others (PR_SET_DUMPABLE): what is in its memory, its fds and its program file. */
 int self_close_to_others(struct error *err);
+
+/**
+ * Opens it again to who has its ids: a user who is not root may enter the namespaces of a process that waits for
+ * `start` only then. Nothing of the host may be open any more.
+ */
+int self_open_to_owner(struct error *err);
