@@ -185,6 +185,7 @@ static int make_cgroup(struct creation *creation, struct error *err) {
                 .cgroups_path = config->linux_.cgroups_path,
                 .systemd = options->systemd_cgroup,
                 .rootless = options->rootless.set ? options->rootless.value : geteuid() != 0,
+                .insists = !options->rootless.set && geteuid() != 0 && config->linux_.cgroups_path,
                 .resources = config->linux_.resources,
                 .annotations = &config->annotations,
                 .complete = mounts_cgroups(config),

@@ -175,6 +175,12 @@ static int check_thawed(const struct cgroup *cgroup, size_t index, struct error 
 int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err) {
         int made = cgroup_make_path(&cgroup->hierarchies[index], &cgroup->places[index].parents);
 
+        if (made == -EACCES) {
+                /* Callers of runc know this fault by its words. */
+                error_set(err, EACCES, "unable to apply cgroup configuration: cannot make %s: permission denied",
+                          cgroup->hierarchies[index].directory);
+                return error_hint(err, "without linux.cgroupsPath, or with --rootless=true, there is no cgroup");
+        }
         if (made < 0)
                 return error_errno(err, -made, "cannot make the cgroup %s", cgroup->hierarchies[index].directory);
         cgroup->places[index].made = made > 0;

@@ -22,7 +22,8 @@ struct cgroup_request {
         const char *container_id;
         const char *cgroups_path;                  /* linux.cgroupsPath, or NULL for a default made from the id */
         bool systemd;                              /* --systemd-cgroup: cgroups_path is "slice:prefix:name" */
-        bool rootless;                             /* a cgroup that may not be made is left out, not an error */
+        bool rootless;                             /* a cgroup that may not be made is left out, not an error, */
+        bool insists;                              /* unless the caller insists on cgroups_path */
         const struct runtime_resources *resources; /* may be NULL */
         const struct runtime_pairs *annotations;   /* for org.systemd.property.* */
         /* The container mounts cgroups: hierarchies that cost much and limit nothing yet (cpuset) are made too. */

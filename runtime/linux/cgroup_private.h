@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <errno.h>
+
 #include "../../lib/memory.h"
 #include "cgroup.h"
 
@@ -12,6 +14,11 @@
 
 /* A zero means "not given" to runc's callers, wherever zero is no sensible limit. */
 #define CGROUP_GIVEN(option) ((option).set && (option).value != 0)
+
+/* What a process without rights gets where it may make no cgroup. */
+static inline bool cgroup_is_denied(int r) {
+        return r == -EACCES || r == -EPERM || r == -EROFS;
+}
 
 /* What belongs to a hierarchy beside its public description. */
 struct cgroup_place {

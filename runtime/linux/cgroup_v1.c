@@ -16,6 +16,12 @@ static int controller_directory(const struct cgroup *cgroup, const char *control
         int index = cgroup_find_controller(cgroup, controller);
         int dir_fd;
 
+        if (index < 0 && cgroup->rootless) {
+                /* Callers of runc know this fault by its words. */
+                error_set(err, EACCES, "%s: cannot set %s limit: container could not join or create cgroup", property,
+                          controller);
+                return error_hint(err, "without rights to a cgroup a container has no limits");
+        }
         if (index < 0)
                 return error_set(err, EOPNOTSUPP, "%s: this host has no %s controller", property, controller);
         dir_fd = cgroup_directory(cgroup, (size_t) index);
@@ -143,10 +149,9 @@ static int v1_locate(struct cgroup *cgroup, const struct cgroup_request *request
 }
 
 /* The v2 tree of a hybrid host is an extra; a process without rights does without any hierarchy. */
-static bool can_do_without(const struct cgroup *cgroup, size_t index, int r) {
-        bool denied = r == -EACCES || r == -EPERM || r == -EROFS;
-
-        return (cgroup->hierarchies[index].v2 && r != -EBUSY) || (cgroup->rootless && denied);
+static bool can_do_without(const struct cgroup *cgroup, const struct cgroup_request *request, size_t index, int r) {
+        return (cgroup->hierarchies[index].v2 && r != -EBUSY) ||
+               (cgroup->rootless && cgroup_is_denied(r) && !request->insists);
 }
 
 static int v1_create(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err) {
@@ -162,7 +167,7 @@ static int v1_create(struct cgroup *cgroup, const struct cgroup_request *request
                         i++;
                         continue;
                 }
-                if (!can_do_without(cgroup, i, r)) {
+                if (!can_do_without(cgroup, request, i, r)) {
                         *err = failure;
                         return r;
                 }

@@ -129,7 +129,7 @@ static int v2_create(struct cgroup *cgroup, const struct cgroup_request *request
                 r = fix_type(cgroup, request->resources, &failure);
         if (r == 0)
                 return 0;
-        if (cgroup->rootless && (r == -EACCES || r == -EPERM || r == -EROFS)) {
+        if (cgroup->rootless && cgroup_is_denied(r) && !request->insists) {
                 log_debug("cgroups: going without: %s", failure.message);
                 cgroup_drop_hierarchy(cgroup, 0);
                 return 0;
@@ -138,12 +138,23 @@ static int v2_create(struct cgroup *cgroup, const struct cgroup_request *request
         return r;
 }
 
+static bool wants_limits(const struct runtime_resources *resources) {
+        return needs_domain(resources) || CGROUP_GIVEN(resources->cpu.shares) || CGROUP_GIVEN(resources->cpu.quota) ||
+               CGROUP_GIVEN(resources->cpu.period) || CGROUP_GIVEN(resources->pids_limit) || resources->cpu.cpus ||
+               resources->cpu.mems || resources->unified.count > 0;
+}
+
 static int v2_apply(struct cgroup *cgroup, const struct runtime_resources *resources, bool fresh, struct error *err) {
         struct runtime_resources whole = *resources;
         int dir_fd, r;
 
+        /* Callers of runc know this fault by its words. */
+        if (cgroup->unified < 0 && wants_limits(resources))
+                return error_set(err, EACCES,
+                                 "linux.resources: rootless needs no limits + no cgrouppath when no "
+                                 "permission is granted for cgroups");
         if (cgroup->unified < 0)
-                return 0; /* rootless, without a cgroup */
+                return 0;
         dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
         if (dir_fd < 0)
                 return error_errno(err, -dir_fd, "%s", cgroup->hierarchies[cgroup->unified].directory);

@@ -233,6 +233,19 @@ pts/ptmx"
         assert_output_matches 'prw-r--r-- +1 0 +0 .* /dev/deep/pipe'
 }
 
+@test "a listed /dev/ptmx is the container's own, in a user namespace as well" {
+        edit_config '.linux.devices = [{path: "/dev/ptmx", type: "c", major: 5, minor: 2}]'
+        set_args readlink /dev/ptmx
+        for namespace in "" user; do
+                [ -z "$namespace" ] || edit_config '.linux.namespaces += [{type: "user"}] |
+                        .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 100}] |
+                        .linux.gidMappings = .linux.uidMappings'
+                run myrun run "$ID"
+                assert_success
+                assert_output pts/ptmx
+        done
+}
+
 @test "linux.devices in a user namespace need no node of the host's, and belong to the ids of the container" {
         edit_config '.linux.namespaces += [{type: "user"}] |
                 .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 100}] | .linux.gidMappings = .linux.uidMappings |

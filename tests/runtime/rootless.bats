@@ -129,6 +129,36 @@ $(readlink "/proc/$(init_pid "$ID")/ns/user")"
         assert_clear_error cgroup
 }
 
+@test "a user who names a cgroup that may not be made is told so, and goes without by --rootless=true" {
+        set_args true
+        edit_config '.linux.cgroupsPath = "/of-a-user"'
+        run myrun run "$ID"
+        assert_clear_error "unable to apply cgroup configuration" "/of-a-user: permission denied"
+        run myrun --rootless=true run "$ID"
+        assert_success
+        edit_config 'del(.linux.cgroupsPath) | .linux.resources = {pids: {limit: 10}}'
+        for flag in --rootless=true --rootless=auto; do
+                run myrun $flag run "$ID"
+                assert_clear_error linux.resources "cgroup"
+        done
+}
+
+@test "a user may exec in a container that is not started yet" {
+        set_args sleep 100
+        for id in 0 5; do
+                edit_config '.process.user = {uid: $id, gid: $id}' --argjson id "$id"
+                myrun create "$ID" </dev/null >/dev/null 2>&1
+                run myrun exec "$ID" id -u
+                assert_success
+                assert_output "$id"
+                assert_equal "$(container_status "$ID")" created
+                myrun start "$ID"
+                assert_equal "$(container_status "$ID")" running
+                myrun delete --force "$ID"
+                map_ranges
+        done
+}
+
 @test "root of a user namespace needs no cgroup of the host either" {
         require_program unshare
         edit_config '.linux.uidMappings = [{containerID: 0, hostID: 0, size: 1}] | .linux.gidMappings = .linux.uidMappings'
