@@ -1,10 +1,12 @@
 #!/bin/bash
 # Within a room: runs one suite against one runtime and prints its TAP, each file of it announced by "# FILE name".
 #
-#     inside.sh SUITE RUNTIME
+#     inside.sh SUITE RUNTIME NAME
+#
+# NAME is what the suite calls its runtime: some look for it in what the runtime prints about itself.
 set -u
 
-SUITE=$1 RUNTIME=$2
+SUITE=$1 RUNTIME=$2 NAME=$3
 # crun's files are short, but a case of theirs may wait for ever.
 case $SUITE in
 crun) TIME_LIMIT=${TIME_LIMIT:-120} ;;
@@ -22,8 +24,6 @@ if [ "$RUNTIME" = myrun ]; then
 else
         cp "$(command -v "$RUNTIME")" "$WORK/bin/"
 fi
-# Suites look for their runtime's name in what it prints about itself.
-NAME=${SUITE%%-*}
 [ -e "$WORK/bin/$NAME" ] || ln -s "$RUNTIME" "$WORK/bin/$NAME"
 export TMPDIR=$WORK/tmp HOME=/root
 
@@ -121,10 +121,6 @@ run_crun() {
 
         export OCI_RUNTIME=$WORK/bin/crun INIT=$WORK/suites/crun/tests/init PYTHONPATH=$WORK/suites/crun/tests
         export PYTHONDONTWRITEBYTECODE=1
-        # crun 1.8.1 takes a cgroup2 mounted beside version 1 for the one to use, and fails where it has no controllers.
-        if [ "$RUNTIME" = crun ] && [ -d /sys/fs/cgroup/unified ]; then
-                umount /sys/fs/cgroup/unified
-        fi
         # Cases look for ./tests/init.
         mkdir "$WORK/tmp/crun"
         ln -s "$WORK/suites/crun/tests" "$WORK/tmp/crun/tests"
@@ -134,7 +130,12 @@ run_crun() {
         done
 }
 
+. "$(dirname "$0")/podman.bash"
 own_hierarchies
+# crun 1.8.1 takes a cgroup2 mounted beside version 1 for the one to use, and fails where it has no controllers.
+if [ "$RUNTIME" = crun ] && [ -d /sys/fs/cgroup/unified ]; then
+        umount /sys/fs/cgroup/unified
+fi
 # The terminals' input, which never ends.
 mkfifo "$WORK/input"
 exec 9<>"$WORK/input"
@@ -143,4 +144,4 @@ echo 10000 >/proc/sys/kernel/ns_last_pid
 case $SUITE in
 *-rootless*) add_user ;;
 esac
-"run_$NAME"
+"run_${SUITE%%-*}"

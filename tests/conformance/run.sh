@@ -28,7 +28,7 @@ RESULTS=$CONFORMANCE/results
 peer_of() {
         case $1 in
         runc*) echo runc ;;
-        crun*) echo crun ;;
+        crun* | podman*) echo crun ;;
         *) return 1 ;;
         esac
 }
@@ -37,7 +37,8 @@ peer_of() {
 run_suite() {
         local suite=$1 runtime=$2 started=$SECONDS
 
-        "$SOURCE/tests/helpers/room.sh" "$HERE/inside.sh" "$suite" "$runtime" >"$RESULTS/$suite.$runtime.log" 2>&1 </dev/null
+        "$SOURCE/tests/helpers/room.sh" "$HERE/inside.sh" "$suite" "$runtime" "$(peer_of "$suite")" \
+                >"$RESULTS/$suite.$runtime.log" 2>&1 </dev/null
         awk -f "$HERE/tap.awk" "$RESULTS/$suite.$runtime.log" >"$RESULTS/$suite.$runtime"
         echo "$((SECONDS - started))" >"$RESULTS/$suite.$runtime.seconds"
 }

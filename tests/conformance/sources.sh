@@ -9,6 +9,7 @@ SOURCE=$(cd "$HERE/../.." && pwd)
 FETCHED=$CONFORMANCE
 RUNC=$CONFORMANCE/runc
 CRUN=$CONFORMANCE/crun
+LIBPOD=$CONFORMANCE/libpod
 . "$SOURCE/tests/helpers/debian-source.bash"
 
 # The suite's programs, with the Go libraries that Debian has as packages.
@@ -63,9 +64,44 @@ make_images() {
         rm -rf "$work"
 }
 
+# The root filesystem of the image that the suite would download, with what its cases look for in there.
+make_podman_image() {
+        local image=$CONFORMANCE/podman-image.tar work=$CONFORMANCE/podman-image-work home
+
+        [ ! -e "$image" ] || return 0
+        rm -rf "$work"
+        mkdir -p "$work/rootfs"
+        tar -C "$work/rootfs" -xf "$RUNC/tests/integration/testdata/busybox-$(go env GOARCH).tar.xz"
+        home=$work/rootfs/home/podman
+        mkdir -p "$home" "$work/rootfs/proc" "$work/rootfs/sys"
+        echo 20220615 >"$home/testimage-id"
+        touch --date=@1600000000 "$home/testimage-id"
+        printf '#!/bin/sh\necho "Confirmed: testimage pause invoked as $0"\nwhile :; do sleep 0.1; done\n' >"$home/pause"
+        ln -s /proc/mounts "$work/rootfs/etc/mtab"
+        echo 'ID=testimage' >"$work/rootfs/etc/os-release"
+        chmod 755 "$home/pause"
+        # Debian's busybox has none.
+        gcc -static -O -x c -o "$work/rootfs/bin/printenv" - <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv, char **env) {
+        if (argc > 1)
+                return getenv(argv[1]) ? puts(getenv(argv[1])) < 0 : 1;
+        while (*env)
+                puts(*env++);
+        return 0;
+}
+END
+        tar -C "$work/rootfs" -cf "$work/image.tar" .
+        mv "$work/image.tar" "$image"
+        rm -rf "$work"
+}
+
 sh "$SOURCE/tests/packages.sh" conformance
 fetch runc "$RUNC"
 fetch crun "$CRUN"
+fetch libpod "$LIBPOD"
 build_runc_helpers
 build_crun_init
 make_images
+make_podman_image
