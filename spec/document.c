@@ -153,7 +153,7 @@ static void bool_write(struct json_writer *writer, const struct document_field *
 
 DEFINE_NUMBER(i32, int32_t, int64_t, json_to_i64, json_put_int, INT32_MIN, INT32_MAX)
 DEFINE_NUMBER(i64, int64_t, int64_t, json_to_i64, json_put_int, INT64_MIN, INT64_MAX)
-DEFINE_NUMBER(u32, uint32_t, uint64_t, json_to_u64, json_put_uint, UINT32_MAX)
+DEFINE_NUMBER(u32, uint32_t, uint64_t, json_to_u64, json_put_uint, field->max ? field->max : UINT32_MAX)
 DEFINE_NUMBER(u64, uint64_t, uint64_t, json_to_u64, json_put_uint, UINT64_MAX)
 
 static int opt_bool_parse(struct arena *arena, const struct document_field *field, const struct json *value, char *item,
@@ -227,7 +227,7 @@ static int u32s_parse(struct arena *arena, const struct document_field *field, c
         json_for_each (element, value) {
                 uint64_t number = 0;
 
-                r = json_to_u64(element, UINT32_MAX, &number, err);
+                r = json_to_u64(element, field->max ? field->max : UINT32_MAX, &number, err);
                 if (r < 0)
                         return r;
                 list[i++] = (uint32_t) number;

@@ -56,7 +56,7 @@ struct document_field {
         unsigned int flags; /* of enum document_flag */
         size_t offset;
         size_t count;                     /* lists: where their count is */
-        uint64_t max;                     /* DOCUMENT_OPT_U64: 0 for no bound */
+        uint64_t max;                     /* DOCUMENT_OPT_U64, U32, U32S: 0 for no other bound than the type's */
         const char *letters;              /* DOCUMENT_CHAR */
         const char *const *names;         /* strings: the known ones, NULL-terminated; NULL: any */
         const struct document_type *type; /* kinds made of objects */

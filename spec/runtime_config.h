@@ -175,6 +175,9 @@ struct runtime_namespace {
         const char *path; /* NULL: create a new one */
 };
 
+/** Tells which kind of namespace a kernel parameter ("net.ipv4.ip_forward") belongs to; false: it is the machine's. */
+bool runtime_sysctl_namespace(const char *key, enum runtime_namespace_type *type);
+
 struct runtime_device {
         char type; /* 'c', 'b', 'u' or 'p' */
         const char *path;

@@ -118,8 +118,8 @@ static const struct document_field device_fields[] = {
         {"major", DOCUMENT_I64, DOCUMENT_ALWAYS, DEVICE_ROW(major)},
         {"minor", DOCUMENT_I64, DOCUMENT_ALWAYS, DEVICE_ROW(minor)},
         {"fileMode", DOCUMENT_OPT_U64, 0, DEVICE_ROW(file_mode), .max = 0177777},
-        {"uid", DOCUMENT_OPT_U64, 0, DEVICE_ROW(uid), .max = UINT32_MAX},
-        {"gid", DOCUMENT_OPT_U64, 0, DEVICE_ROW(gid), .max = UINT32_MAX},
+        {"uid", DOCUMENT_OPT_U64, 0, DEVICE_ROW(uid), .max = RUNTIME_ID_MAX},
+        {"gid", DOCUMENT_OPT_U64, 0, DEVICE_ROW(gid), .max = RUNTIME_ID_MAX},
 };
 
 static int device_finish(struct arena *arena, const struct json *object, void *item, struct error *err) {
@@ -354,7 +354,6 @@ static const struct {
         {"fs.mqueue.", NAMESPACE_IPC},
         {"net.", NAMESPACE_NETWORK},
         {"kernel.domainname", NAMESPACE_UTS},
-        {"kernel.hostname", NAMESPACE_UTS},
         {"user.", NAMESPACE_USER},
 };
 
@@ -368,27 +367,38 @@ static void sysctl_dotted(const char *name, char *out, size_t size) {
                 *c = *c == '/' ? '.' : *c == '.' ? '/' : *c;
 }
 
+bool runtime_sysctl_namespace(const char *key, enum runtime_namespace_type *type) {
+        char name[256];
+
+        sysctl_dotted(key, name, sizeof(name));
+        for (size_t i = 0; i < ARRAY_SIZE(sysctl_rules); i++) {
+                const char *known = sysctl_rules[i].name;
+
+                if (!(str_ends_with(known, ".") ? str_starts_with(name, known) : str_equal(name, known)))
+                        continue;
+                *type = sysctl_rules[i].type;
+                return true;
+        }
+        return false;
+}
+
 /* A parameter of the whole machine is not the container's to set. */
 static int check_sysctl(const struct json *object, const struct runtime_linux *section, struct error *err) {
         for (size_t i = 0; i < section->sysctl.count; i++) {
                 const char *key = section->sysctl.items[i].key;
-                char name[256];
-                size_t rule = 0;
+                enum runtime_namespace_type type;
 
-                sysctl_dotted(key, name, sizeof(name));
-                for (; rule < ARRAY_SIZE(sysctl_rules); rule++) {
-                        const char *known = sysctl_rules[rule].name;
-
-                        if (str_ends_with(known, ".") ? str_starts_with(name, known) : str_equal(name, known))
-                                break;
-                }
-                if (rule == ARRAY_SIZE(sysctl_rules))
+                /* Two places for one thing; runc and crun refuse it, too. */
+                if (str_equal(key, "kernel.hostname") || str_equal(key, "kernel/hostname"))
+                        return json_error(json_get(object, "sysctl"), err, EINVAL,
+                                          "%s: the name is given by \"hostname\"", key);
+                if (!runtime_sysctl_namespace(key, &type))
                         return json_error(json_get(object, "sysctl"), err, EINVAL,
                                           "%s is a parameter of the whole machine, not of a namespace", key);
-                if (!section->namespaces[sysctl_rules[rule].type].present)
+                if (!section->namespaces[type].present)
                         return json_error(json_get(object, "sysctl"), err, EINVAL,
                                           "%s needs a %s namespace, but linux.namespaces has none", key,
-                                          namespace_names[sysctl_rules[rule].type]);
+                                          namespace_names[type]);
         }
         return 0;
 }

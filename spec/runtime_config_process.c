@@ -35,11 +35,11 @@ static const char *const scheduler_flags[] = {
 static const char *const io_priority_classes[] = {"IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE", NULL};
 
 static const struct document_field user_fields[] = {
-        {"uid", DOCUMENT_U32, DOCUMENT_ALWAYS, DOCUMENT_MEMBER(struct runtime_user, uid)},
-        {"gid", DOCUMENT_U32, DOCUMENT_ALWAYS, DOCUMENT_MEMBER(struct runtime_user, gid)},
+        {"uid", DOCUMENT_U32, DOCUMENT_ALWAYS, DOCUMENT_MEMBER(struct runtime_user, uid), .max = RUNTIME_ID_MAX},
+        {"gid", DOCUMENT_U32, DOCUMENT_ALWAYS, DOCUMENT_MEMBER(struct runtime_user, gid), .max = RUNTIME_ID_MAX},
         {"umask", DOCUMENT_OPT_U64, 0, DOCUMENT_MEMBER(struct runtime_user, umask), .max = 0777},
-        {"additionalGids", DOCUMENT_U32S, 0,
-         DOCUMENT_ITEMS(struct runtime_user, additional_gids, additional_gid_count)},
+        {"additionalGids", DOCUMENT_U32S, 0, DOCUMENT_ITEMS(struct runtime_user, additional_gids, additional_gid_count),
+         .max = RUNTIME_ID_MAX},
 };
 
 static const struct document_type user_type = {DOCUMENT_ROWS(user_fields), sizeof(struct runtime_user), NULL};

@@ -13,6 +13,10 @@ extern const struct document_type runtime_resources_type;  /* struct runtime_res
 extern const struct document_type runtime_seccomp_type;    /* struct runtime_seccomp */
 extern const struct document_type runtime_id_mapping_type; /* struct runtime_id_mapping */
 
+/* The highest id of a user or group: setresuid(2) and chown(2) take UINT32_MAX for "leave it as it is", which is root.
+ */
+#define RUNTIME_ID_MAX (UINT32_MAX - 1)
+
 /* The list {NULL}: what an absent list becomes where callers want to loop over it unasked. */
 extern const char *const runtime_no_strings[];
 

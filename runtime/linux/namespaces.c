@@ -33,13 +33,30 @@ uint64_t namespaces_flag(enum runtime_namespace_type type) {
         return flags[type];
 }
 
-/* The kernel refuses to join the user namespace one is in already. */
-static bool is_own_user_namespace(int fd) {
-        struct stat own;
-        struct stat other;
+/* What the kernel calls a kind of namespace in /proc/PID/ns. */
+static const char *ns_file(enum runtime_namespace_type type) {
+        switch (type) {
+        case NAMESPACE_MOUNT:
+                return "mnt";
+        case NAMESPACE_NETWORK:
+                return "net";
+        default:
+                return runtime_namespace_type_name(type);
+        }
+}
 
-        return stat("/proc/self/ns/user", &own) == 0 && fstat(fd, &other) == 0 && own.st_dev == other.st_dev &&
-               own.st_ino == other.st_ino;
+static bool is_own(enum runtime_namespace_type type, const struct stat *other) {
+        char path[32];
+        struct stat own;
+
+        (void) snprintf(path, sizeof(path), "/proc/self/ns/%s", ns_file(type));
+        return stat(path, &own) == 0 && own.st_dev == other->st_dev && own.st_ino == other->st_ino;
+}
+
+bool namespaces_is_own(enum runtime_namespace_type type, const char *path) {
+        struct stat st;
+
+        return stat(path, &st) == 0 && is_own(type, &st);
 }
 
 static int open_namespace(enum runtime_namespace_type type, const char *path, struct error *err) {
@@ -63,6 +80,7 @@ int namespaces_prepare(const struct runtime_linux *config, struct namespace_plan
                 out->join[i] = -1;
         for (int i = 0; i < NAMESPACE_TYPE_COUNT; i++) {
                 const struct runtime_namespace *namespace = &config->namespaces[i];
+                struct stat st;
 
                 if (!namespace->present)
                         continue;
@@ -78,7 +96,8 @@ int namespaces_prepare(const struct runtime_linux *config, struct namespace_plan
                 out->join[i] = open_namespace((enum runtime_namespace_type) i, namespace->path, err);
                 if (out->join[i] < 0)
                         return out->join[i];
-                if (i == NAMESPACE_USER && is_own_user_namespace(out->join[i])) {
+                /* The kernel refuses to join the user namespace one is in already. */
+                if (i == NAMESPACE_USER && fstat(out->join[i], &st) == 0 && is_own(NAMESPACE_USER, &st)) {
                         fd_close_at(&out->join[i]);
                         continue;
                 }

@@ -23,6 +23,9 @@ struct namespace_plan {
 int namespaces_prepare(const struct runtime_linux *config, struct namespace_plan *out, struct error *err);
 void namespaces_close(struct namespace_plan *plan);
 
+/** True if the path is that of the namespace which this process is in. */
+bool namespaces_is_own(enum runtime_namespace_type type, const char *path);
+
 /**
  * Joins all namespaces of the plan that the calling process can join now. To be
  * called by the intermediate process, or by init when there is none.

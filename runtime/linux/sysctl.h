@@ -6,7 +6,7 @@
 #include "../../lib/error.h"
 #include "../../spec/runtime_config.h"
 
-/** -EINVAL for a parameter that is not of a namespace the container has of its own: it would change the host. */
+/** -EINVAL for a parameter of a namespace that is joined by path and is the caller's own: it would change the host. */
 int sysctl_check(const struct runtime_linux *config, struct error *err);
 
 /**

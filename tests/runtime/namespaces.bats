@@ -132,6 +132,21 @@ example.org"
         assert_clear_error net.ipv4.ip_default_ttl
 }
 
+@test "sysctl does not change the host by way of a path to its namespace" {
+        before=$(cat /proc/sys/net/ipv4/ip_default_ttl)
+        edit_config '.linux.sysctl = {"net.ipv4.ip_default_ttl": "79"}'
+        join_namespace network /proc/self/ns/net
+        run myrun run "$ID"
+        assert_clear_error net.ipv4.ip_default_ttl /proc/self/ns/net
+        assert_equal "$(cat /proc/sys/net/ipv4/ip_default_ttl)" "$before"
+        hold_namespaces --net --
+        join_namespace network "/proc/$HOLDER/ns/net"
+        set_args cat /proc/sys/net/ipv4/ip_default_ttl
+        run myrun run "$ID"
+        assert_output 79
+        assert_equal "$(cat /proc/sys/net/ipv4/ip_default_ttl)" "$before"
+}
+
 @test "a user namespace maps ids" {
         add_namespace user
         map_ids

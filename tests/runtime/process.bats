@@ -58,6 +58,24 @@ Groups:.5 2000 ?
 0077$"
 }
 
+@test "an id that setresuid(2) would take for no change is refused, and nothing runs as root" {
+        for user in '{uid: 4294967295, gid: 1}' '{uid: 1, gid: 4294967295}' '{uid: 1, gid: 1, additionalGids: [4294967295]}'; do
+                edit_config ".process.user = $user"
+                run myrun run "$ID"
+                assert_clear_error process.user 4294967295
+        done
+        edit_config '.process.user = {uid: 4294967294, gid: 4294967294}'
+        set_args sleep 100
+        start_detached "$ID"
+        run myrun exec "$ID" sh -c 'id -u; id -g'
+        assert_output "4294967294
+4294967294"
+        echo '{"cwd": "/", "args": ["id"], "user": {"uid": 4294967295, "gid": 0}}' >process.json
+        run myrun exec --process process.json "$ID"
+        assert_failure 255
+        assert_output_contains user.uid 4294967295
+}
+
 @test "without additional groups none are inherited" {
         set_args grep ^Groups: /proc/self/status
         run myrun run "$ID"
