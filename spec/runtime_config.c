@@ -48,11 +48,8 @@ static const struct document_field mount_fields[] = {
 static int mount_finish(struct arena *arena, const struct json *object, void *item, struct error *err) {
         struct runtime_mount *mount = item;
 
-        if (mount->destination[0] != '/') {
-                log_warning("%s: \"%s\" is not an absolute path: \"/%s\" is meant", json_path(object, arena),
-                            mount->destination, mount->destination);
+        if (mount->destination[0] != '/')
                 mount->destination = arena_printf(arena, "/%s", mount->destination);
-        }
         if (!mount->options)
                 mount->options = runtime_no_strings;
         if ((mount->uid_mappings.count == 0) != (mount->gid_mappings.count == 0))
@@ -110,33 +107,47 @@ static const struct document_field config_fields[] = {
         {"linux", DOCUMENT_GROUP, 0, ROW(linux_), .type = &runtime_linux_type},
 };
 
-/*
- * A semantic version whose major number is 1. Drafts (0.x) are read as 1.0 with
- * a warning: old generators still write them, and the members they know are the same.
- */
-static int check_version(const struct json *object, const char *version, struct error *err) {
-        const struct json *value = json_get(object, "ociVersion");
-        unsigned long numbers[3];
+/* semver.org: three numbers without leading zeros, and maybe a suffix ("1.3.0-rc.1+build"). */
+static bool parse_version(const char *version, unsigned long numbers[3]) {
         const char *rest = version;
 
-        for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        for (size_t i = 0; i < 3; i++) {
                 char *end = NULL;
 
-                if (*rest < '0' || *rest > '9')
-                        return json_error(value, err, EINVAL, "\"%s\" is not a version such as \"1.2.0\"", version);
+                if (*rest < '0' || *rest > '9' || (rest[0] == '0' && rest[1] >= '0' && rest[1] <= '9'))
+                        return false;
                 numbers[i] = strtoul(rest, &end, 10);
                 rest = end;
                 if (i < 2 && *rest++ != '.')
-                        return json_error(value, err, EINVAL, "\"%s\" is not a version such as \"1.2.0\"", version);
+                        return false;
         }
-        if (*rest != '\0' && *rest != '-' && *rest != '+')
+        if (*rest == '\0')
+                return true;
+        return (*rest == '-' || *rest == '+') && rest[1] != '\0' &&
+               rest[strspn(rest, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-+")] == '\0';
+}
+
+/*
+ * A version whose major number is 1. Drafts (0.x) are read as 1.0: old generators still write
+ * them, and the members they know are the same.
+ */
+static int check_version(const struct json *object, const char *version, unsigned long numbers[3], struct error *err) {
+        const struct json *value = json_get(object, "ociVersion");
+
+        if (!parse_version(version, numbers))
                 return json_error(value, err, EINVAL, "\"%s\" is not a version such as \"1.2.0\"", version);
         if (numbers[0] > 1)
                 return json_error(value, err, EINVAL, "version %s of the specification is not supported (1.x is)",
                                   version);
-        if (numbers[0] == 0)
-                log_warning("ociVersion: %s is a draft of the specification; it is read as 1.0.0", version);
         return 0;
+}
+
+/* From version 1.3 on 0 is a limit; before, who had no limit to give could say it so, and old engines still do. */
+static void read_pids_limit(const struct runtime_config *config, const unsigned long version[3]) {
+        struct runtime_resources *resources = (struct runtime_resources *) config->linux_.resources;
+
+        if (resources && resources->pids_limit.value == 0 && (version[0] == 0 || version[1] < 3))
+                resources->pids_limit.value = RUNTIME_NO_LIMIT;
 }
 
 static int config_finish(struct arena *arena, const struct json *object, void *item, struct error *err) {
@@ -145,11 +156,13 @@ static int config_finish(struct arena *arena, const struct json *object, void *i
                 const char *member;
                 bool used;
         } names[] = {{"hostname", config->hostname != NULL}, {"domainname", config->domainname != NULL}};
-        int r = check_version(object, config->oci_version, err);
+        unsigned long version[3];
+        int r = check_version(object, config->oci_version, version, err);
 
         (void) arena;
         if (r < 0)
                 return r;
+        read_pids_limit(config, version);
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 if (names[i].used && !config->linux_.namespaces[NAMESPACE_UTS].present)
                         return json_error(json_get(object, names[i].member), err, EINVAL,
@@ -169,6 +182,22 @@ static const struct document_type config_type = {DOCUMENT_ROWS(config_fields), s
 int runtime_config_parse(struct arena *arena, const struct json *root, struct runtime_config *out, struct error *err) {
         *out = (struct runtime_config){0};
         return document_parse(arena, root, &config_type, out, err);
+}
+
+void runtime_config_warn(struct arena *arena, const struct json *root, const struct runtime_config *config) {
+        const struct json *mounts = json_get(root, "mounts");
+
+        if (str_starts_with(config->oci_version, "0."))
+                log_warning("ociVersion: %s is a draft of the specification; it is read as 1.0.0", config->oci_version);
+        if (!mounts)
+                return;
+        json_for_each (mount, mounts) {
+                const char *destination = json_get(mount, "destination")->text;
+
+                if (destination[0] != '/')
+                        log_warning("%s: \"%s\" is not an absolute path: \"/%s\" is meant", json_path(mount, arena),
+                                    destination, destination);
+        }
 }
 
 void runtime_config_write(struct json_writer *writer, const struct runtime_config *config) {

@@ -230,6 +230,8 @@ struct runtime_network_priority {
         uint32_t priority;
 };
 
+#define RUNTIME_NO_LIMIT (-1)
+
 struct runtime_resources {
         const struct runtime_device_rule *devices;
         size_t device_count;
@@ -255,7 +257,7 @@ struct runtime_resources {
                 const char *cpus; /* "0-3,7" */
                 const char *mems;
         } cpu;
-        struct opt_i64 pids_limit;
+        struct opt_i64 pids_limit; /* RUNTIME_NO_LIMIT: none */
         struct {
                 struct opt_u64 weight;
                 struct opt_u64 leaf_weight;
@@ -375,6 +377,9 @@ struct runtime_config {
  * ("mounts[3].destination: required, but missing").
  */
 int runtime_config_parse(struct arena *arena, const struct json *root, struct runtime_config *out, struct error *err);
+
+/** Warns of what a parsed config says in a deprecated way. */
+void runtime_config_warn(struct arena *arena, const struct json *root, const struct runtime_config *config);
 
 /** Parses a "process" object on its own, as `exec --process` takes it. */
 int runtime_process_parse(struct arena *arena, const struct json *object, struct runtime_process *out,

@@ -194,8 +194,18 @@ static const struct document_field time_offsets_fields[] = {
         {"monotonic", DOCUMENT_GROUP, 0, ROW(monotonic), .type = &time_offset_type},
 };
 
+static int time_offsets_finish(struct arena *arena, const struct json *object, void *item, struct error *err) {
+        (void) arena;
+        (void) item;
+        json_for_each (clock, object)
+                if (!str_equal(clock->key, "boottime") && !str_equal(clock->key, "monotonic"))
+                        return json_error(clock, err, EINVAL,
+                                          "the clocks that can have an offset are boottime and monotonic");
+        return 0;
+}
+
 static const struct document_type time_offsets_type = {DOCUMENT_ROWS(time_offsets_fields), sizeof(struct runtime_linux),
-                                                       NULL};
+                                                       time_offsets_finish};
 
 static const char *const personality_domains[] = {"LINUX", "LINUX32", NULL};
 

@@ -113,8 +113,17 @@ static const struct document_field weight_device_fields[] = {
         {"leafWeight", DOCUMENT_OPT_U64, 0, WEIGHT_ROW(leaf_weight), .max = UINT16_MAX},
 };
 
+static int weight_device_finish(struct arena *arena, const struct json *object, void *item, struct error *err) {
+        const struct runtime_block_weight *device = item;
+
+        (void) arena;
+        if (!device->weight.set && !device->leaf_weight.set)
+                return json_error(object, err, EINVAL, "needs a weight or a leafWeight");
+        return 0;
+}
+
 static const struct document_type weight_device_type = {DOCUMENT_ROWS(weight_device_fields),
-                                                        sizeof(struct runtime_block_weight), NULL};
+                                                        sizeof(struct runtime_block_weight), weight_device_finish};
 
 static const struct document_field rate_fields[] = {
         {"major", DOCUMENT_I64, DOCUMENT_REQUIRED, DOCUMENT_MEMBER(struct runtime_block_rate, major)},
@@ -185,7 +194,16 @@ static const struct document_field rdma_fields[] = {
         {"hcaObjects", DOCUMENT_OPT_U64, 0, DOCUMENT_MEMBER(struct runtime_rdma, hca_objects), .max = UINT32_MAX},
 };
 
-static const struct document_type rdma_type = {DOCUMENT_ROWS(rdma_fields), sizeof(struct runtime_rdma), NULL};
+static int rdma_finish(struct arena *arena, const struct json *object, void *item, struct error *err) {
+        const struct runtime_rdma *rdma = item;
+
+        (void) arena;
+        if (!rdma->hca_handles.set && !rdma->hca_objects.set)
+                return json_error(object, err, EINVAL, "needs hcaHandles or hcaObjects");
+        return 0;
+}
+
+static const struct document_type rdma_type = {DOCUMENT_ROWS(rdma_fields), sizeof(struct runtime_rdma), rdma_finish};
 
 static const struct document_field resources_fields[] = {
         {"devices", DOCUMENT_LIST, 0, DOCUMENT_ITEMS(struct runtime_resources, devices, device_count),
@@ -221,6 +239,12 @@ const struct document_type runtime_resources_type = {DOCUMENT_ROWS(resources_fie
 
 int runtime_resources_parse(struct arena *arena, const struct json *object, struct runtime_resources *out,
                             struct error *err) {
+        int r;
+
         *out = (struct runtime_resources){0};
-        return document_parse(arena, object, &runtime_resources_type, out, err);
+        r = document_parse(arena, object, &runtime_resources_type, out, err);
+        /* There is no version that could say whether 0 is meant as a limit. */
+        if (out->pids_limit.value == 0)
+                out->pids_limit.value = RUNTIME_NO_LIMIT;
+        return r;
 }

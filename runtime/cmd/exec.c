@@ -85,6 +85,15 @@ static int parse_id(const char *option, const char *text, uint32_t *out, struct 
         return 0;
 }
 
+/* As in config.json; runc's callers know the fault by these words. */
+static int check_env(const struct str_list *env, struct error *err) {
+        for (size_t i = 0; i < env->count; i++)
+                if (env->items[i][0] == '=' || !strchr(env->items[i], '='))
+                        return error_set(err, EINVAL, "--env: invalid environment variable: \"%s\" is not NAME=VALUE",
+                                         env->items[i]);
+        return 0;
+}
+
 static int apply_user(const struct options *options, struct runtime_process *process, struct error *err) {
         const char *colon;
         _cleanup_free_ char *uid = NULL;
@@ -183,6 +192,8 @@ static int derive_process(struct arena *arena, const struct runtime_config *conf
         *out = *config->process;
         if (!args[0])
                 return error_set(err, EINVAL, "process args cannot be empty");
+        if ((r = check_env(&options->env, err)) < 0)
+                return r;
         out->args = (const char *const *) args;
         out->terminal = options->tty;
         out->env = joined(arena, out->env, &options->env);
@@ -222,6 +233,8 @@ static int start(const struct runtime *runtime, const struct options *options, c
             (r = container_open(runtime->root, argv[0], &container, err)) < 0 ||
             (r = container_config(&container, &config, err)) < 0)
                 return r;
+        if (!config.process)
+                config.process = &bundle_no_process;
         r = options->process ? read_process(container.arena, options->process, config.process, &process, err)
                              : derive_process(container.arena, &config, options, argv + 1, &process, err);
         if (r < 0 || (r = bundle_check_process(&process, err)) < 0)

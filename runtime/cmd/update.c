@@ -121,6 +121,8 @@ static int read_options(const struct options *options, struct runtime_resources 
             (r = read_i64("kernel-memory-tcp", options->kernel_memory_tcp, true, &out->memory.kernel_tcp, err)) < 0 ||
             (r = read_i64("pids-limit", options->pids_limit, false, &out->pids_limit, err)) < 0)
                 return r;
+        if (out->pids_limit.value == 0)
+                out->pids_limit.value = RUNTIME_NO_LIMIT;
         if (options->cpu_period > 0)
                 out->cpu.period = (struct opt_u64){.set = true, .value = (uint64_t) options->cpu_period};
         if (options->cpu_rt_period > 0)

@@ -12,11 +12,14 @@
 #include "../../lib/str.h"
 #include "../linux/labels.h"
 #include "../linux/network_devices.h"
-#include "../linux/rlimits.h"
 #include "../linux/sysctl.h"
 #include "state.h"
 
 #define CONFIG_FILE "config.json"
+
+static const char *const no_strings[] = {NULL};
+
+const struct runtime_process bundle_no_process = {.cwd = "/", .env = no_strings};
 
 void bundle_close(struct bundle *bundle) {
         fd_close_at(&bundle->fd);
@@ -25,14 +28,11 @@ void bundle_close(struct bundle *bundle) {
 }
 
 int bundle_check_process(const struct runtime_process *process, struct error *err) {
-        int r;
-
         if (!process->args || !process->args[0])
                 return error_set(err, EINVAL, "process.args: required, but missing");
         if (!process->cwd || process->cwd[0] != '/')
                 return error_set(err, EINVAL, "process.cwd: not an absolute path");
-        r = labels_check(process, err);
-        return r < 0 ? r : rlimits_check(process, err);
+        return labels_check(process, err);
 }
 
 static int check_linux(const struct runtime_linux *config, struct error *err) {
@@ -43,33 +43,19 @@ static int check_linux(const struct runtime_linux *config, struct error *err) {
         return sysctl_check(config, err);
 }
 
-/* Without a namespace of the container's own these would change the host. */
-static int check_host(const struct runtime_config *config, struct error *err) {
-        const struct runtime_namespace *namespaces = config->linux_.namespaces;
-
-        if ((config->hostname || config->domainname) && !namespaces[NAMESPACE_UTS].present)
-                return error_set(err, EINVAL, "%s: needs a uts namespace",
-                                 config->hostname ? "hostname" : "domainname");
-        if (namespaces[NAMESPACE_MOUNT].present)
-                return 0;
-        if (config->mount_count > 0)
-                return error_set(err, EINVAL, "mounts: need a mount namespace");
-        if (config->linux_.masked_paths[0] || config->linux_.readonly_paths[0])
-                return error_set(err, EINVAL, "linux.maskedPaths, linux.readonlyPaths: need a mount namespace");
-        return 0;
-}
-
 static int check(const struct bundle *bundle, struct error *err) {
         const struct runtime_config *config = &bundle->config;
         int r;
 
         if (!config->root || str_empty(config->root->path))
                 return error_set(err, EINVAL, "root.path: required, but missing");
-        if (!config->process)
-                return error_set(err, EINVAL, "process: required, but missing");
-        if ((r = bundle_check_process(config->process, err)) < 0 || (r = check_linux(&config->linux_, err)) < 0)
+        if ((config->process && (r = bundle_check_process(config->process, err)) < 0) ||
+            (r = check_linux(&config->linux_, err)) < 0)
                 return r;
-        return check_host(config, err);
+        /* Without a namespace of the container's own they would be the host's. */
+        if (config->mount_count > 0 && !config->linux_.namespaces[NAMESPACE_MOUNT].present)
+                return error_set(err, EINVAL, "mounts: need a mount namespace");
+        return 0;
 }
 
 /* Symbolic links in the caller's own path are resolved once, so that all later steps mean the same directory. */
@@ -120,5 +106,6 @@ int bundle_open(const char *path, const char *config, struct bundle *out, struct
         if ((r = json_parse(out->arena, out->text, out->size, &limits, &root, err)) < 0 ||
             (r = runtime_config_parse(out->arena, root, &out->config, err)) < 0 || (r = check(out, err)) < 0)
                 return error_wrap(err, "%s", config ? config : CONFIG_FILE);
+        runtime_config_warn(out->arena, root, &out->config);
         return resolve_rootfs(out, err);
 }

@@ -27,6 +27,9 @@ struct bundle {
 int bundle_open(const char *path, const char *config, struct bundle *out, struct error *err);
 void bundle_close(struct bundle *bundle);
 
+/** What stands in for the process of a config without one: such a container can be created, but not started. */
+extern const struct runtime_process bundle_no_process;
+
 #define _cleanup_bundle_ _cleanup_(bundle_close)
 
 /** Checks a process for what this build can do: program, limits, labels. */

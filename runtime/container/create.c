@@ -51,10 +51,17 @@ struct creation {
         char created[TIMESTAMP_MAX];
 };
 
-static int check_terminal(const struct creation *creation, struct error *err) {
+static int check_process(struct creation *creation, struct error *err) {
         const struct create_options *options = creation->options;
-        bool terminal = creation->bundle.config.process->terminal;
+        struct runtime_config *config = &creation->bundle.config;
+        bool terminal;
 
+        /* config.md: the process is required when the container is started. */
+        if (!config->process && !options->wait_for_start)
+                return error_set(err, EINVAL, "process: required, but missing");
+        if (!config->process)
+                config->process = &bundle_no_process;
+        terminal = config->process->terminal;
         if (terminal && options->detach && !options->console_socket) {
                 error_set(err, EINVAL, "process.terminal: nobody would hold the terminal of a detached container");
                 return error_hint(err, "use --console-socket, or set process.terminal to false");
@@ -610,7 +617,7 @@ int container_create(const struct create_options *options, struct created *out, 
         warn_of_preserved_fds(options->preserve_fds);
         if ((r = state_check_id(options->id, err)) >= 0 &&
             (r = bundle_open(options->bundle, options->config, &creation.bundle, err)) >= 0 &&
-            (r = check_terminal(&creation, err)) >= 0 && (r = make_state(&creation, err)) >= 0 &&
+            (r = check_process(&creation, err)) >= 0 && (r = make_state(&creation, err)) >= 0 &&
             (r = prepare(&creation, err)) >= 0)
                 r = create_init(&creation, err);
         if (r < 0) {

@@ -296,14 +296,15 @@ static int run(struct init *init, struct error *err) {
 
         if ((r = set_up(init, err)) < 0)
                 return r;
-        if (chdir(task.process->cwd) == 0 && (r = task_find_program(task.process, &init->program, err)) < 0)
+        if (task.process->args && chdir(task.process->cwd) == 0 &&
+            (r = task_find_program(task.process, &init->program, err)) < 0)
                 return r;
         log_debug("init: namespaces and root are set up");
         if ((r = labels_apply(task.process, launch->proc_fd, err)) < 0 || (r = close_host_files(launch, err)) < 0 ||
             (r = task_confine(&task, &listener, err)) < 0 || (r = hand_over_listener(init, listener, err)) < 0)
                 return r;
         /* The working directory was closed to root: the user may enter it. */
-        if (!init->program && (r = task_find_program(task.process, &init->program, err)) < 0)
+        if (task.process->args && !init->program && (r = task_find_program(task.process, &init->program, err)) < 0)
                 return r;
         if ((r = wait_for_start(init, err)) < 0)
                 return r;

@@ -50,15 +50,14 @@ static int tell_init(struct container *container, int socket, struct error *err)
         return r < 0 ? r : 0;
 }
 
-static int run_poststart(struct container *container, struct error *err) {
-        struct runtime_config config;
+static int run_poststart(struct container *container, const struct runtime_config *config, struct error *err) {
         _cleanup_free_ char *state = NULL;
-        int r = container_config(container, &config, err);
+        int r;
 
-        if (r < 0 || config.hooks[HOOK_POSTSTART].count == 0)
-                return r;
+        if (config->hooks[HOOK_POSTSTART].count == 0)
+                return 0;
         state = container_hook_state(&container->state, "running", container->state.pid);
-        r = hooks_run(&config.hooks[HOOK_POSTSTART], HOOK_POSTSTART, state, NULL, err);
+        r = hooks_run(&config->hooks[HOOK_POSTSTART], HOOK_POSTSTART, state, NULL, err);
         if (r < 0)
                 destroy(container);
         return r;
@@ -69,6 +68,7 @@ int container_start(const char *root, const char *id, struct error *err) {
         _cleanup_fd_ int socket = -1;
         _cleanup_fd_ int notify = -1;
         enum container_status status;
+        struct runtime_config config;
         int r;
 
         if ((r = container_open(root, id, &container, err)) < 0 ||
@@ -79,6 +79,10 @@ int container_start(const char *root, const char *id, struct error *err) {
                 return error_set(err, ESRCH, "cannot start a container that has stopped");
         if (status != CONTAINER_CREATED)
                 return error_set(err, EINVAL, "cannot start an already %s container", container_status_name(status));
+        if ((r = container_config(&container, &config, err)) < 0)
+                return r;
+        if (!config.process)
+                return error_set(err, EINVAL, "process: required, but missing in the container's config");
         socket = connect_to_init(container.dir_fd, err);
         if (socket < 0)
                 return socket;
@@ -86,7 +90,7 @@ int container_start(const char *root, const char *id, struct error *err) {
         if (unlinkat(container.dir_fd, STATE_SOCKET, 0) < 0)
                 return error_errno(err, errno, "cannot note that the container was started");
         if ((r = notify_listen(container.dir_fd, &notify, err)) < 0 || (r = tell_init(&container, socket, err)) < 0 ||
-            (r = run_poststart(&container, err)) < 0)
+            (r = run_poststart(&container, &config, err)) < 0)
                 return r;
         if (notify >= 0) {
                 /* It may take long, and the container may be killed and deleted meanwhile. */
@@ -98,10 +102,12 @@ int container_start(const char *root, const char *id, struct error *err) {
 
 int container_poststart(const char *root, const char *id, struct error *err) {
         _cleanup_container_ struct container container = CONTAINER_INIT;
+        struct runtime_config config;
         int r;
 
         if ((r = container_open(root, id, &container, err)) < 0 ||
-            (r = state_lock(container.dir_fd, STATE_LOCK_TIMEOUT_MS, err)) < 0)
+            (r = state_lock(container.dir_fd, STATE_LOCK_TIMEOUT_MS, err)) < 0 ||
+            (r = container_config(&container, &config, err)) < 0)
                 return r;
-        return run_poststart(&container, err);
+        return run_poststart(&container, &config, err);
 }

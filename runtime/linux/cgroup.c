@@ -258,7 +258,8 @@ static int attach_error(const struct cgroup *cgroup, size_t index, int code, str
 }
 
 bool cgroup_refuses_clone(int r) {
-        return r == -EBUSY || r == -EOPNOTSUPP || r == -EACCES || r == -EBADF;
+        /* EAGAIN: its limit of processes, which moving there does not ask for. */
+        return r == -EBUSY || r == -EOPNOTSUPP || r == -EACCES || r == -EBADF || r == -EAGAIN;
 }
 
 static int attach_unified(const struct cgroup *cgroup, pid_t pid, struct error *err) {

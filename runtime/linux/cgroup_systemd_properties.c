@@ -182,8 +182,9 @@ int cgroup_unit_put_resources(struct json_writer *writer, const struct runtime_r
         if (CGROUP_GIVEN(resources->cpu.quota) || CGROUP_GIVEN(resources->cpu.period))
                 put_bandwidth(writer, resources->cpu.quota.set ? resources->cpu.quota.value : 0,
                               resources->cpu.period.set ? resources->cpu.period.value : 0);
+        /* systemd takes no 0; the control file is set to it afterwards. */
         if (resources->pids_limit.set)
-                put_limit(writer, "TasksMax", resources->pids_limit.value > 0 ? resources->pids_limit.value : -1);
+                put_limit(writer, "TasksMax", resources->pids_limit.value == 0 ? 1 : resources->pids_limit.value);
         if (device_rules)
                 cgroup_unit_put_devices(writer, resources);
         return 0;

@@ -298,9 +298,9 @@ static int apply_pids(const struct cgroup *cgroup, const struct runtime_resource
                       struct error *err) {
         struct cgroup_value value = {.file = "pids.max", .property = "linux.resources.pids.limit"};
 
-        if (!resources->pids_limit.set || (fresh && resources->pids_limit.value <= 0))
+        if (!resources->pids_limit.set || (fresh && resources->pids_limit.value < 0))
                 return 0; /* a new cgroup has no limit */
-        if (resources->pids_limit.value > 0)
+        if (resources->pids_limit.value >= 0)
                 (void) snprintf(value.text, sizeof(value.text), "%lld", (long long) resources->pids_limit.value);
         else
                 (void) snprintf(value.text, sizeof(value.text), "max");

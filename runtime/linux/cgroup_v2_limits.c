@@ -259,9 +259,9 @@ static int apply_pids(int dir_fd, const struct runtime_resources *resources, str
 
         if (!resources->pids_limit.set)
                 return 0;
-        limit_text(resources->pids_limit.value > 0 ? resources->pids_limit.value : -1, text, sizeof(text));
+        limit_text(resources->pids_limit.value, text, sizeof(text));
         /* Nothing to take back where nothing can be limited. */
-        if (resources->pids_limit.value <= 0 && cgroup_file_put(dir_fd, "pids.max", text) == -ENOENT)
+        if (resources->pids_limit.value < 0 && cgroup_file_put(dir_fd, "pids.max", text) == -ENOENT)
                 return 0;
         return cgroup_file_set(dir_fd, "pids.max", text, "linux.resources.pids.limit", err);
 }

@@ -36,19 +36,6 @@ static int find_type(const char *name) {
         return -EINVAL;
 }
 
-int rlimits_check(const struct runtime_process *process, struct error *err) {
-        for (size_t i = 0; i < process->rlimit_count; i++) {
-                const char *type = process->rlimits[i].type;
-
-                if (find_type(type) < 0)
-                        return error_set(err, EINVAL, "process.rlimits[%zu].type: unknown limit \"%s\"", i, type);
-                for (size_t j = 0; j < i; j++)
-                        if (str_equal(process->rlimits[j].type, type))
-                                return error_set(err, EINVAL, "process.rlimits[%zu].type: %s is given twice", i, type);
-        }
-        return 0;
-}
-
 static int set_limit(const struct runtime_rlimit *limit, struct error *err) {
         int resource = find_type(limit->type);
         struct rlimit value = {.rlim_cur = limit->soft, .rlim_max = limit->hard};

@@ -88,11 +88,41 @@ assert_refused() {
 }
 
 @test "members that must be there" {
-        for member in .process .process.args .process.cwd .root .ociVersion; do
+        for member in .process.args .process.cwd .root .ociVersion; do
                 cp "$HELPERS/config.json" config.json
                 edit_config "del($member)"
                 run myrun create "$ID"
                 assert_refused config.json
+        done
+}
+
+@test "members that ask for nothing, or for what there is not, are named" {
+        while read -r member expression; do
+                cp "$HELPERS/config.json" config.json
+                edit_config "$expression"
+                run myrun create "$ID"
+                assert_refused "$member"
+        done <<'EOF'
+linux.timeOffsets.realtime .linux.namespaces += [{type: "time"}] | .linux.timeOffsets = {realtime: {secs: 1}}
+linux.resources.blockIO.weightDevice[0] .linux.resources.blockIO = {weightDevice: [{major: 8, minor: 0}]}
+linux.resources.rdma.mlx4_0 .linux.resources.rdma = {mlx4_0: {}}
+linux.sysctl .linux.sysctl = {"kernel.hostname": "other"}
+annotations .annotations = {"": "nameless"}
+ociVersion .ociVersion = "1.02.0"
+ociVersion .ociVersion = "1.2.0-"
+EOF
+}
+
+@test "what is deprecated is warned of once, when the container is made" {
+        edit_config '.mounts += [{destination: "mnt", type: "tmpfs", source: "tmpfs"}]'
+        set_args sleep 100
+        myrun create "$ID" >create.out 2>&1
+        assert_equal "$(grep -c '"mnt" is not an absolute path' create.out)" 1
+        for command in start exec "delete --force"; do
+                # shellcheck disable=SC2086
+                run myrun $command "$ID" $([ "$command" != exec ] || echo true)
+                assert_success
+                assert_output ""
         done
 }
 

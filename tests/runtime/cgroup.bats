@@ -97,6 +97,21 @@ set_resources() {
         refute_output_contains "all"
 }
 
+@test "a pids limit of 0 is one from version 1.3 of the specification on" {
+        edit_config '.ociVersion = "1.3.0"'
+        set_resources '{"pids": {"limit": 0}}'
+        set_args sh -c 'echo alone; /bin/true; echo forked'
+        run myrun run "$ID"
+        assert_output_contains alone fork
+        refute_output_contains forked
+        set_args sleep 1000
+        start_detached "$ID"
+        assert_equal "$(limit pids pids.max pids.max)" "$(uses_systemd && echo 1 || echo 0)"
+        # Who enters a cgroup is not asked for its limit.
+        run myrun exec "$ID" echo entered
+        assert_output entered
+}
+
 @test "a pids limit of 0 or -1 means none" {
         local value
 

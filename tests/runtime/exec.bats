@@ -15,6 +15,14 @@ teardown() {
         runtime_teardown
 }
 
+@test "exec --env wants a name and a value" {
+        for variable in NAME =value; do
+                run myrun exec --env "$variable" "$ID" env
+                assert_failure 255
+                assert_output_contains "invalid environment variable" "$variable"
+        done
+}
+
 @test "exec runs in the namespaces and the cgroup of the container, and passes the status on" {
         run myrun exec "$ID" sh -c 'for kind in pid net ipc uts mnt; do readlink /proc/self/ns/$kind; done; exit 9'
         assert_failure 9

@@ -54,6 +54,20 @@ teardown() {
         wait_until test -s "$BUNDLE/rootfs/tmp/mark"
 }
 
+@test "a container without a process can be created, entered and deleted, but not started" {
+        edit_config 'del(.process)'
+        run myrun run "$ID"
+        assert_clear_error process
+        myrun create "$ID" >/dev/null 2>&1
+        run myrun start "$ID"
+        assert_clear_error process
+        assert_equal "$(container_status "$ID")" created
+        run myrun exec -e PATH=/bin "$ID" echo inside
+        assert_output inside
+        run myrun delete "$ID"
+        assert_success
+}
+
 @test "state has the members callers of runc read" {
         set_args sleep 100
         edit_config '.annotations = {"org.example.key": "value"}'

@@ -182,6 +182,10 @@ static void accepts_versions_of_major_number_1(void **state) {
         assert_version("1.0.2-dev", true);
         assert_version("1.3.0", true);
         assert_version("1.99.0+x", true);
+        assert_version("1.3.0-rc.1+build-7", true);
+        assert_version("1.3.0-", false);
+        assert_version("1.3.0-a b", false);
+        assert_version("01.3.0", false);
         assert_version("2.0.0", false);
         assert_version("", false);
         assert_version("1.0", false);
