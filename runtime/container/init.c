@@ -31,6 +31,7 @@ struct init {
         struct launch *launch;
         bool may_go; /* the parent has noted our pid: from here on we are not lost when it dies */
         pid_t pid;   /* our own as the host sees it */
+        int offsets; /* namespaces_open_offsets() */
         struct terminal terminal;
         char *program;
         int report;             /* where errors go */
@@ -54,6 +55,15 @@ static int wait_for_parent(struct init *init, struct error *err) {
         init->pid = message.pid;
         fd_close_at(&init->launch->lock_fd);
         return 0;
+}
+
+/* In a user namespace the file belongs to somebody else as soon as init has become its root. */
+static int open_time_offsets(struct init *init, struct error *err) {
+        const struct launch *launch = init->launch;
+
+        return launch->namespaces.new_time
+                       ? namespaces_open_offsets(&launch->config->linux_, launch->proc_fd, &init->offsets, err)
+                       : 0;
 }
 
 static int enter_user_namespace(struct init *init, struct error *err) {
@@ -105,8 +115,10 @@ static int set_up_namespaces(struct init *init, struct error *err) {
         if (launch->new_keyring && ((r = labels_apply_keyring(config->process, launch->proc_fd, err)) < 0 ||
                                     (r = keyring_join(launch->state->id, err)) < 0))
                 return r;
-        if (launch->namespaces.new_time && (r = namespaces_new_time(&config->linux_, launch->proc_fd, err)) < 0)
+        if (launch->namespaces.new_time &&
+            (r = namespaces_new_time(&config->linux_, init->offsets, launch->proc_fd, err)) < 0)
                 return r;
+        fd_close_at(&init->offsets);
         if ((launch->namespaces.create & CLONE_NEWNET) && (r = namespaces_loopback_up(err)) < 0)
                 return r;
         if ((r = set_names(config, err)) < 0 || (r = sysctl_apply(launch->proc_fd, &config->linux_.sysctl, err)) < 0)
@@ -210,7 +222,7 @@ static int set_up(struct init *init, struct error *err) {
 
         if (!launch->namespaces.intermediate && (r = namespaces_join(&launch->namespaces, err)) < 0)
                 return r;
-        if ((r = enter_user_namespace(init, err)) < 0)
+        if ((r = open_time_offsets(init, err)) < 0 || (r = enter_user_namespace(init, err)) < 0)
                 return r;
         (void) setsid();
         if ((r = enter_cgroup(init, err)) < 0 || (r = set_up_namespaces(init, err)) < 0)
@@ -326,6 +338,7 @@ static int run(struct init *init, struct error *err) {
 
 void init_main(struct launch *launch) {
         struct init init = {.launch = launch,
+                            .offsets = -1,
                             .terminal = {.master = -1, .slave = -1},
                             .report = launch->init_socket,
                             .failure = SYNC_ERROR};

@@ -64,11 +64,16 @@ static int bind_node(int rootfs_fd, int node, const struct runtime_device *devic
         if (!is_device(&st, device))
                 return error_set(err, EINVAL, "%s of the host: not the device %lld:%lld", device->path,
                                  (long long) device->major, (long long) device->minor);
-        tree = mount_clone(node, false, err);
-        if (tree < 0)
-                return tree;
         target = path_make_file(rootfs_fd, device->path, PATH_IN_ROOT, 0666, err);
-        return target < 0 ? target : mount_attach(tree, target, err);
+        if (target < 0)
+                return target;
+        if (fstat(target, &st) < 0)
+                return error_errno(err, errno, "device node");
+        /* What was made for an earlier mount is mounted on again; config-linux.md wants an error for anything else. */
+        if (!is_device(&st, device) && (!S_ISREG(st.st_mode) || st.st_size > 0))
+                return error_errno(err, EEXIST, "device node");
+        tree = mount_clone(node, false, err);
+        return tree < 0 ? tree : mount_attach(tree, target, err);
 }
 
 static int bind_host_node(int rootfs_fd, const struct runtime_device *device, struct error *err) {
@@ -116,7 +121,8 @@ static int make_node(int rootfs_fd, const struct runtime_device *device, struct 
 static int create_one(int rootfs_fd, const struct runtime_device *device, bool bind, struct error *err) {
         int r;
 
-        if (bind)
+        /* Pipes are no devices of the host's, and anybody may make them. */
+        if (bind && device->type != 'p')
                 return bind_host_node(rootfs_fd, device, err);
         r = make_node(rootfs_fd, device, err);
         /* A user namespace further out forbids nodes to a process that looks like root. */

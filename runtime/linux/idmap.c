@@ -241,24 +241,28 @@ int idmap_parse(struct arena *arena, const char *text, const struct idmap *conta
         return 0;
 }
 
-bool idmap_has_root(const struct runtime_id_mappings *mappings) {
-        for (size_t i = 0; i < mappings->count; i++)
-                if (mappings->items[i].container_id == 0 && mappings->items[i].size > 0)
-                        return true;
-        return false;
+/* The lowest id of the container. */
+static uint32_t first_id(const struct runtime_id_mappings *mappings) {
+        uint32_t first = mappings->count > 0 ? mappings->items[0].container_id : 0;
+
+        for (size_t i = 1; i < mappings->count; i++)
+                if (mappings->items[i].container_id < first)
+                        first = mappings->items[i].container_id;
+        return first;
 }
 
 int idmap_become_root(const struct runtime_linux *config, struct error *err) {
+        /* What a namespace maps that is joined is not known. */
         bool joined = config->namespaces[NAMESPACE_USER].path != NULL;
+        gid_t gid = first_id(&config->gid_mappings);
+        uid_t uid = first_id(&config->uid_mappings);
 
-        if (joined || idmap_has_root(&config->gid_mappings)) {
-                /* EPERM: setgroups is denied in this namespace, then nothing can be dropped. */
-                if (setgroups(0, NULL) < 0 && errno != EPERM)
-                        return error_errno(err, errno, "supplementary groups");
-                if (setresgid(0, 0, 0) < 0 && !joined)
-                        return error_errno(err, errno, "linux.gidMappings: group 0 of the container");
-        }
-        if ((joined || idmap_has_root(&config->uid_mappings)) && setresuid(0, 0, 0) < 0 && !joined)
-                return error_errno(err, errno, "linux.uidMappings: user 0 of the container");
+        /* EPERM: setgroups is denied in this namespace, then nothing can be dropped. */
+        if (setgroups(0, NULL) < 0 && errno != EPERM)
+                return error_errno(err, errno, "supplementary groups");
+        if (setresgid(gid, gid, gid) < 0 && !joined)
+                return error_errno(err, errno, "linux.gidMappings: group %u of the container", gid);
+        if (setresuid(uid, uid, uid) < 0 && !joined)
+                return error_errno(err, errno, "linux.uidMappings: user %u of the container", uid);
         return 0;
 }

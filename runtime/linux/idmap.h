@@ -48,8 +48,8 @@ int idmap_parse(struct arena *arena, const char *text, const struct idmap *conta
  * row. */
 bool idmap_to_host(const struct runtime_id_mappings *mappings, uint32_t first, uint32_t size, uint32_t *host);
 
-/** True if id 0 of the container is mapped to an id of the host. */
-bool idmap_has_root(const struct runtime_id_mappings *mappings);
-
-/** Becomes root of the user namespace, as far as it has one. */
+/**
+ * Becomes root of the user namespace, or the first id that it maps where it has no root: files are made by whom the
+ * namespace knows.
+ */
 int idmap_become_root(const struct runtime_linux *config, struct error *err);

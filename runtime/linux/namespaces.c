@@ -168,20 +168,23 @@ static void put_offset(struct str_buf *text, const char *clock, const struct run
                 str_buf_printf(text, "%s %lld %u\n", clock, (long long) offset->secs, offset->nanosecs);
 }
 
-int namespaces_new_time(const struct runtime_linux *config, int proc_fd, struct error *err) {
+int namespaces_open_offsets(const struct runtime_linux *config, int proc_fd, int *out, struct error *err) {
+        if (!config->monotonic.set && !config->boottime.set)
+                return 0;
+        *out = procfs_open_self(proc_fd, "timens_offsets", O_WRONLY, err);
+        return *out < 0 ? error_errno(err, -*out, "linux.timeOffsets") : 0;
+}
+
+int namespaces_new_time(const struct runtime_linux *config, int offsets_fd, int proc_fd, struct error *err) {
         _cleanup_str_buf_ struct str_buf text = {0};
         _cleanup_fd_ int fd = -1;
-        int r;
 
         if (unshare(CLONE_NEWTIME) < 0)
                 return error_errno(err, errno, "linux.namespaces: time");
         put_offset(&text, "monotonic", &config->monotonic);
         put_offset(&text, "boottime", &config->boottime);
-        if (text.size > 0) {
-                r = procfs_write_self(proc_fd, "timens_offsets", text.data, err);
-                if (r < 0)
-                        return error_errno(err, -r, "linux.timeOffsets");
-        }
+        if (text.size > 0 && write(offsets_fd, text.data, text.size) < 0)
+                return error_errno(err, errno, "linux.timeOffsets");
         fd = openat(proc_fd, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
         if (fd < 0 || setns(fd, CLONE_NEWTIME) < 0)
                 return error_errno(err, errno, "linux.namespaces: time");

@@ -39,8 +39,17 @@ int namespaces_join(struct namespace_plan *plan, struct error *err);
  */
 pid_t namespaces_clone(uint64_t flags, int cgroup_fd, int exit_signal);
 
-/** Makes and enters the new time namespace with its offsets. */
-int namespaces_new_time(const struct runtime_linux *config, int proc_fd, struct error *err);
+/**
+ * Opens the file of the calling process that takes a new time namespace's offsets: while it may, that is before
+ * self_close_to_others(). *out is left alone when there are no offsets.
+ */
+int namespaces_open_offsets(const struct runtime_linux *config, int proc_fd, int *out, struct error *err);
+
+/**
+ * Makes and enters the new time namespace.
+ * @offsets_fd: from namespaces_open_offsets()
+ */
+int namespaces_new_time(const struct runtime_linux *config, int offsets_fd, int proc_fd, struct error *err);
 
 /** Sets the loopback interface of the calling process's network namespace up. */
 int namespaces_loopback_up(struct error *err);

@@ -73,29 +73,7 @@ int procfs_open_file(int proc_fd, const char *path, int flags, struct error *err
         return take_fd(&fd);
 }
 
-int procfs_write(int proc_fd, const char *path, const char *text, struct error *err) {
-        _cleanup_fd_ int fd = procfs_open_file(proc_fd, path, O_WRONLY, err);
-        size_t size = strlen(text);
-        ssize_t n;
-
-        if (fd < 0)
-                return fd;
-        n = write(fd, text, size);
-        if (n < 0)
-                return error_errno(err, errno, "/proc/%s", path);
-        if ((size_t) n != size)
-                return error_set(err, EIO, "/proc/%s: only %zd of %zu bytes were taken", path, n, size);
-        return 0;
-}
-
-int procfs_write_process(int proc_fd, pid_t pid, const char *name, const char *text, struct error *err) {
-        char path[PROCFS_PATH_MAX];
-
-        (void) snprintf(path, sizeof(path), "%d/%s", pid, name);
-        return procfs_write(proc_fd, path, text, err);
-}
-
-int procfs_write_self(int proc_fd, const char *name, const char *text, struct error *err) {
+int procfs_open_self(int proc_fd, const char *name, int flags, struct error *err) {
         _cleanup_free_ char *path = NULL;
         char pid[24];
         /* The kernel's own answer, by number: no path through the link that somebody could cover. */
@@ -107,5 +85,35 @@ int procfs_write_self(int proc_fd, const char *name, const char *text, struct er
         if (pid[strspn(pid, "0123456789")] != '\0')
                 return error_set(err, EINVAL, "/proc/self: not of a proc file system");
         path = str_format("%s/%s", pid, name);
+        return procfs_open_file(proc_fd, path, flags, err);
+}
+
+static int write_text(int fd, const char *path, const char *text, struct error *err) {
+        size_t size = strlen(text);
+        ssize_t n = write(fd, text, size);
+
+        if (n < 0)
+                return error_errno(err, errno, "/proc/%s", path);
+        if ((size_t) n != size)
+                return error_set(err, EIO, "/proc/%s: only %zd of %zu bytes were taken", path, n, size);
+        return 0;
+}
+
+int procfs_write(int proc_fd, const char *path, const char *text, struct error *err) {
+        _cleanup_fd_ int fd = procfs_open_file(proc_fd, path, O_WRONLY, err);
+
+        return fd < 0 ? fd : write_text(fd, path, text, err);
+}
+
+int procfs_write_process(int proc_fd, pid_t pid, const char *name, const char *text, struct error *err) {
+        char path[PROCFS_PATH_MAX];
+
+        (void) snprintf(path, sizeof(path), "%d/%s", pid, name);
         return procfs_write(proc_fd, path, text, err);
+}
+
+int procfs_write_self(int proc_fd, const char *name, const char *text, struct error *err) {
+        _cleanup_fd_ int fd = procfs_open_self(proc_fd, name, O_WRONLY, err);
+
+        return fd < 0 ? fd : write_text(fd, name, text, err);
 }

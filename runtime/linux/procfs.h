@@ -49,6 +49,9 @@ int procfs_write(int proc_fd, const char *path, const char *text, struct error *
 /** procfs_write() to /proc/PID/NAME. */
 int procfs_write_process(int proc_fd, pid_t pid, const char *name, const char *text, struct error *err);
 
+/** procfs_open_file() of /proc/PID/NAME of the calling process. */
+int procfs_open_self(int proc_fd, const char *name, int flags, struct error *err);
+
 /**
  * procfs_write() to /proc/PID/NAME of the calling process, whatever its pid is in the pid namespace of this procfs.
  * -ENOENT when there is no such file.

@@ -262,6 +262,22 @@ pts/ptmx"
         assert_equal "${lines[-1]}" 0
 }
 
+@test "something else at the path of a device is an error, the device itself is not" {
+        echo content >rootfs/device
+        edit_config '.linux.devices = [{path: "/device", type: "c", major: 1, minor: 3}]'
+        run myrun run "$ID"
+        assert_clear_error "linux.devices[0]" /device
+        edit_config '.linux.namespaces += [{type: "user"}] |
+                .linux.uidMappings = [{containerID: 0, hostID: 0, size: 65536}] |
+                .linux.gidMappings = .linux.uidMappings'
+        run myrun run "$ID"
+        assert_clear_error "linux.devices[0]" /device
+        rm rootfs/device
+        mknod rootfs/device c 1 3
+        run myrun run "$ID"
+        assert_success
+}
+
 @test "the cgroup mount shows the container's own cgroup" {
         add_mount /sys/fs/cgroup cgroup cgroup ro nosuid noexec nodev
         set_args sh -c 'cat /sys/fs/cgroup/pids/cgroup.procs 2>/dev/null || cat /sys/fs/cgroup/cgroup.procs'

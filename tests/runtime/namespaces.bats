@@ -215,6 +215,84 @@ $(namespace_of "$(init_pid "$ID")" user)"
         assert_output_matches 'boottime +1000000 +0'
 }
 
+@test "a time namespace has its offsets in a user namespace, too" {
+        [ -e /proc/self/ns/time ] || skip "the kernel has no time namespaces"
+        add_namespace user
+        map_ids
+        add_namespace time
+        edit_config '.linux.timeOffsets = {boottime: {secs: 1000000}, monotonic: {secs: 7, nanosecs: 5}}'
+        set_args cat /proc/self/timens_offsets
+        run myrun run "$ID"
+        assert_success
+        assert_output_matches 'monotonic +7 +5'
+        assert_output_matches 'boottime +1000000 +0'
+}
+
+@test "a user namespace without a root runs, and is entered" {
+        add_namespace user
+        chown -R 100000:200000 rootfs
+        edit_config '.linux.uidMappings = [{containerID: 1000, hostID: 100000, size: 1}] |
+                .linux.gidMappings = [{containerID: 1000, hostID: 200000, size: 1}] |
+                .process.user = {uid: 1000, gid: 1000} |
+                (.mounts[] | select(.destination == "/dev/pts") | .options) -= ["gid=5"]'
+        set_args sh -c 'id -u; id -g; touch /tmp/mine; cat /proc/self/uid_map; grep ^CapEff /proc/self/status'
+        run myrun run "$ID"
+        assert_success
+        assert_output_matches '^1000
+1000
+ +1000 +100000 +1
+CapEff:.0000000000000000$'
+        assert_equal "$(stat -c %u:%g rootfs/tmp/mine)" 100000:200000
+        set_args sleep 100
+        start_detached "$ID"
+        run myrun exec "$ID" sh -c 'id -u; id -g'
+        assert_output "1000
+1000"
+}
+
+@test "every namespace of another container is joined at once, but for its mounts" {
+        [ -e /proc/self/ns/time ] || skip "the kernel has no time namespaces"
+        for type in user time cgroup; do add_namespace "$type"; done
+        map_ids
+        edit_config '.linux.timeOffsets = {monotonic: {secs: 7881, nanosecs: 5}}'
+        set_args sleep 100
+        start_detached "$ID"
+        edit_config '.linux |= del(.uidMappings, .gidMappings, .timeOffsets)'
+        for type in user time cgroup pid network ipc uts; do
+                join_namespace "$type" "/proc/$(init_pid "$ID")/ns/${type/network/net}"
+        done
+        start_detached "$ID-2"
+        for kind in user time cgroup pid net ipc uts; do
+                run myrun exec "$ID-2" readlink "/proc/self/ns/$kind"
+                assert_output "$(namespace_of "$(init_pid "$ID")" "$kind")"
+        done
+        run myrun exec "$ID-2" ps
+        assert_equal "$(grep -c 'sleep 100' <<<"$output")" 2
+}
+
+@test "a user namespace is joined together with a network namespace that is not its own" {
+        add_namespace user
+        map_ids
+        set_args sleep 100
+        start_detached "$ID"
+        touch user net
+        mount --bind "/proc/$(init_pid "$ID")/ns/user" user
+        hold_namespaces --net --
+        mount --bind "/proc/$HOLDER/ns/net" net
+        myrun delete --force "$ID"
+        edit_config 'del(.linux.uidMappings, .linux.gidMappings)'
+        join_namespace user "$BUNDLE/user"
+        join_namespace network "$BUNDLE/net"
+        edit_config '(.mounts[] | select(.type == "sysfs")) = {source: "/sys", destination: "/sys", options: ["rbind"]}'
+        set_args sh -c 'readlink /proc/self/ns/user; readlink /proc/self/ns/net'
+        run myrun run "$ID"
+        expected="user:[$(stat -c %i user)]
+net:[$(stat -c %i net)]"
+        umount user net
+        assert_success
+        assert_output "$expected"
+}
+
 @test "in a cgroup namespace the container's cgroup is the root" {
         add_namespace cgroup
         set_args cat /proc/self/cgroup
