@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
@@ -128,9 +129,19 @@ static int apply_groups(struct arena *arena, const struct options *options, stru
         return 0;
 }
 
-/* Not inheritable and so not ambient, either: that would give them to every program the process runs (CVE-2022-29162).
+static bool contains(const char *const *names, const char *name) {
+        for (; names && *names; names++)
+                if (strcasecmp(*names, name) == 0)
+                        return true;
+        return false;
+}
+
+/*
+ * Not inheritable: that would give them to every program the process runs (CVE-2022-29162). Ambient only
+ * where the config has made them inheritable itself.
  */
 static void apply_capabilities(struct arena *arena, const struct options *options, struct runtime_process *process) {
+        struct str_list inheritable = {0};
         struct runtime_capabilities *all;
 
         if (options->caps.count == 0)
@@ -141,6 +152,11 @@ static void apply_capabilities(struct arena *arena, const struct options *option
         all->bounding = joined(arena, all->bounding, &options->caps);
         all->effective = joined(arena, all->effective, &options->caps);
         all->permitted = joined(arena, all->permitted, &options->caps);
+        inheritable.items = arena_alloc(arena, options->caps.count, sizeof(*inheritable.items));
+        for (size_t i = 0; i < options->caps.count; i++)
+                if (contains(all->inheritable, options->caps.items[i]))
+                        inheritable.items[inheritable.count++] = options->caps.items[i];
+        all->ambient = joined(arena, all->ambient, &inheritable);
         process->capabilities = all;
 }
 

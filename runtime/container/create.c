@@ -212,12 +212,6 @@ static int make_cgroup(struct creation *creation, struct error *err) {
         return r;
 }
 
-static int resolve_capabilities(const struct runtime_config *config, struct capability_sets *out, struct error *err) {
-        if (config->linux_.namespaces[NAMESPACE_USER].present)
-                return capabilities_resolve_in_user_namespace(config->process->capabilities, out, err);
-        return capabilities_resolve(config->process->capabilities, out, err);
-}
-
 /* What of /proc this container has us write. */
 static enum procfs_use procfs_use(const struct runtime_config *config) {
         const struct runtime_namespace *namespaces = config->linux_.namespaces;
@@ -245,7 +239,9 @@ static int prepare(struct creation *creation, struct error *err) {
         if ((launch->proc_fd = procfs_open(procfs_use(config), err)) < 0)
                 return launch->proc_fd;
         if ((r = namespaces_prepare(&config->linux_, &launch->namespaces, err)) < 0 ||
-            (r = prepare_root(creation, err)) < 0 || (r = resolve_capabilities(config, &launch->capabilities, err)) < 0)
+            (r = prepare_root(creation, err)) < 0 ||
+            (r = capabilities_resolve(config->process->capabilities, config->linux_.namespaces[NAMESPACE_USER].present,
+                                      &launch->capabilities, err)) < 0)
                 return r;
         if (config->linux_.seccomp &&
             (r = seccomp_compile(config->linux_.seccomp, creation->root_fd, &launch->seccomp, err)) < 0)

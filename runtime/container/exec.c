@@ -185,12 +185,6 @@ static int open_root(struct execution *execution, struct error *err) {
         return execution->root_fd < 0 ? error_errno(err, errno, "the container's root") : 0;
 }
 
-static int resolve_capabilities(const struct exec_options *options, struct capability_sets *out, struct error *err) {
-        if (options->config->linux_.namespaces[NAMESPACE_USER].present)
-                return capabilities_resolve_in_user_namespace(options->process->capabilities, out, err);
-        return capabilities_resolve(options->process->capabilities, out, err);
-}
-
 static int prepare(struct execution *execution, struct error *err) {
         const struct exec_options *options = execution->options;
         const struct runtime_seccomp *seccomp = options->config->linux_.seccomp;
@@ -203,7 +197,9 @@ static int prepare(struct execution *execution, struct error *err) {
                 return execution->proc_fd;
         plan_namespaces(execution);
         if ((r = open_root(execution, err)) < 0 || (r = open_cgroups(execution, err)) < 0 ||
-            (r = resolve_capabilities(options, &execution->capabilities, err)) < 0)
+            (r = capabilities_resolve(options->process->capabilities,
+                                      options->config->linux_.namespaces[NAMESPACE_USER].present,
+                                      &execution->capabilities, err)) < 0)
                 return r;
         if (seccomp && (r = seccomp_compile(seccomp, execution->container->root_fd, &execution->seccomp, err)) < 0)
                 return r;

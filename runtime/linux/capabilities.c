@@ -68,9 +68,19 @@ static uint64_t resolve_set(struct resolution *state, const char *const *const *
         return bits;
 }
 
+/* What the kernel would not grant beside the other sets is left out, and said (config.md). */
+static void limit_set(uint64_t *set, uint64_t within, const char *name, const char *reason) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+
+        for (unsigned int number = 0; number < capability_count(); number++)
+                if (*set & ~within & BIT(number))
+                        log_warning("process.capabilities.%s: %s is not %s: left out", name,
+                                    capability_name(arena, number), reason);
+        *set &= within;
+}
+
 /* @held: the capabilities that can be handed on */
-static int resolve(const struct runtime_capabilities *names, uint64_t held, struct capability_sets *out,
-                   struct error *err) {
+static void resolve(const struct runtime_capabilities *names, uint64_t held, struct capability_sets *out) {
         struct resolution state = {.held = held};
         const char *const *const sets[] = {names->bounding, names->permitted, names->effective, names->inheritable,
                                            names->ambient};
@@ -79,33 +89,23 @@ static int resolve(const struct runtime_capabilities *names, uint64_t held, stru
 
         for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
                 *results[i] = resolve_set(&state, sets, i);
-
-        /* The kernel wants effective within permitted, and ambient within permitted and inheritable. */
-        if (out->effective & ~out->permitted)
-                return error_set(err, EINVAL,
-                                 "process.capabilities.effective: holds capabilities that permitted does not");
-        if (out->ambient & ~(out->permitted & out->inheritable)) {
-                log_debug("process.capabilities.ambient: left out what is not both permitted and inheritable");
-                out->ambient &= out->permitted & out->inheritable;
-        }
-        return 0;
+        limit_set(&out->effective, out->permitted, "effective", "permitted");
+        limit_set(&out->inheritable, out->bounding, "inheritable", "in the bounding set");
+        limit_set(&out->ambient, out->permitted & out->inheritable, "ambient", "both permitted and inheritable");
 }
 
-int capabilities_resolve(const struct runtime_capabilities *names, struct capability_sets *out, struct error *err) {
-        uint64_t held = 0;
+int capabilities_resolve(const struct runtime_capabilities *names, bool in_user_namespace, struct capability_sets *out,
+                         struct error *err) {
+        uint64_t held = UINT64_MAX;
         int r;
 
         *out = (struct capability_sets){0};
         if (!names)
                 return 0;
-        r = own_permitted(&held, err);
-        return r < 0 ? r : resolve(names, held, out, err);
-}
-
-int capabilities_resolve_in_user_namespace(const struct runtime_capabilities *names, struct capability_sets *out,
-                                           struct error *err) {
-        *out = (struct capability_sets){0};
-        return names ? resolve(names, UINT64_MAX, out, err) : 0;
+        if (!in_user_namespace && (r = own_permitted(&held, err)) < 0)
+                return r;
+        resolve(names, held, out);
+        return 0;
 }
 
 /* An error about one capability, by its name. */

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../../lib/error.h"
@@ -18,18 +19,15 @@ struct capability_sets {
 };
 
 /**
- * Turns names into sets. Names the kernel or this build does not know, and
- * capabilities that this process does not hold itself, are left out with one
- * warning each (log_warning), as runc does. NULL gives empty sets.
+ * Turns names into sets. Names the kernel or this build does not know, capabilities
+ * that this process does not hold itself, and those that the kernel would not take
+ * because another set lacks them, are left out with one warning each (log_warning).
+ * @names: NULL gives empty sets
+ * @in_user_namespace: for a process in a user namespace of the container's: there it
+ *         holds whatever the kernel knows, also when this process does not
  */
-int capabilities_resolve(const struct runtime_capabilities *names, struct capability_sets *out, struct error *err);
-
-/**
- * As capabilities_resolve(), for a process that will be in a user namespace of the
- * container's: there it holds whatever the kernel knows, also when this process does not.
- */
-int capabilities_resolve_in_user_namespace(const struct runtime_capabilities *names, struct capability_sets *out,
-                                           struct error *err);
+int capabilities_resolve(const struct runtime_capabilities *names, bool in_user_namespace, struct capability_sets *out,
+                         struct error *err);
 
 /**
  * First half, while still privileged: drops the bounding set to the given one and

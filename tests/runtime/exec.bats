@@ -15,6 +15,19 @@ teardown() {
         runtime_teardown
 }
 
+@test "exec --cap raises ambient capabilities where the config has them inheritable, and there alone" {
+        myrun delete --force "$ID"
+        edit_config '.process.user.uid = 1000 | .process.capabilities |= (.bounding += ["CAP_CHOWN"] |
+                .inheritable = ["CAP_KILL", "CAP_CHOWN"] | .permitted += ["CAP_CHOWN"] | .ambient = ["CAP_CHOWN"])'
+        start_detached "$ID"
+        run myrun exec --cap CAP_KILL --cap CAP_FOWNER "$ID" grep -E '^Cap(Inh|Amb)' /proc/self/status
+        assert_success
+        assert_output_matches 'CapInh:.0000000000000021'
+        assert_output_matches 'CapAmb:.0000000000000021'
+        run myrun exec "$ID" grep ^CapAmb /proc/self/status
+        assert_output_matches '0000000000000001$'
+}
+
 @test "exec --env wants a name and a value" {
         for variable in NAME =value; do
                 run myrun exec --env "$variable" "$ID" env

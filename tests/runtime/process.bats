@@ -132,6 +132,17 @@ Groups:.5 2000 ?
         assert_output_contains CAP_SYS_RESOURCE
 }
 
+@test "capabilities that another set does not allow are left out with a warning" {
+        edit_config '.process.capabilities = {bounding: ["CAP_CHOWN"], permitted: ["CAP_CHOWN"],
+                effective: ["CAP_CHOWN", "CAP_KILL"], inheritable: ["CAP_CHOWN", "CAP_NET_RAW"],
+                ambient: ["CAP_CHOWN", "CAP_FOWNER"]} | .process.user.uid = 1000'
+        set_args grep ^Cap /proc/self/status
+        run myrun run "$ID"
+        assert_success
+        assert_output_contains "effective: CAP_KILL" "inheritable: CAP_NET_RAW" "ambient: CAP_FOWNER"
+        assert_equal "$(grep -cE '^Cap(Inh|Prm|Eff|Bnd|Amb):.0000000000000001$' <<<"$output")" 5
+}
+
 @test "rlimits are set" {
         edit_config '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 100, hard: 200},
                 {type: "RLIMIT_CORE", soft: 0, hard: 0}]'
