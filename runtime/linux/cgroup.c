@@ -1,30 +1,23 @@
+/* A container's cgroup: found, made, limited and entered through the driver that the host calls for. */
 #include "cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
 #include "../../lib/file.h"
-#include "../../lib/log.h"
 #include "../../lib/path.h"
-#include "../../lib/process.h"
 #include "../../lib/str.h"
 #include "cgroup_private.h"
 #include "procfs.h"
 
-static const struct cgroup_driver *const drivers[] = {&cgroup_v1_driver, &cgroup_v2_driver, &cgroup_systemd_driver};
-
-DEFINE_CLEANUP(cleanup_cgroup, struct cgroup *, cgroup_free);
-
-static struct cgroup *cgroup_new(const struct cgroup_driver *driver) {
+struct cgroup *cgroup_new(const struct cgroup_driver *driver) {
         struct arena *arena = arena_new();
         struct cgroup *cgroup = arena_alloc(arena, 1, sizeof(*cgroup));
 
@@ -124,21 +117,6 @@ int cgroup_make_path(const struct cgroup_hierarchy *hierarchy, unsigned int *par
         return r < 0 ? r : -ENOENT;
 }
 
-/* Parents that were made with the cgroup, from the lowest on, as far as nobody else uses them. */
-static void remove_parents(const struct cgroup *cgroup, size_t index) {
-        _cleanup_free_ char *path = xstrdup(cgroup->hierarchies[index].directory);
-
-        for (unsigned int left = cgroup->places[index].parents; left > 0; left--) {
-                char *slash = strrchr(path, '/');
-
-                if (!slash || slash <= path + strlen(cgroup->hierarchies[index].mount))
-                        return;
-                *slash = '\0';
-                if (rmdir(path) < 0 && errno != ENOENT)
-                        return;
-        }
-}
-
 /* A cgroup made by somebody else is used when nothing lives in it. */
 static int check_empty(const struct cgroup *cgroup, size_t index, struct error *err) {
         _cleanup_free_ pid_t *pids = NULL;
@@ -190,13 +168,6 @@ int cgroup_make_directory(struct cgroup *cgroup, size_t index, struct error *err
         return made < 0 ? made : check_thawed(cgroup, index, err);
 }
 
-/* Takes back what a create that failed has made. */
-static void undo(struct cgroup *cgroup) {
-        for (size_t i = cgroup->total; i-- > 0;)
-                if (cgroup->places[i].made && rmdir(cgroup->hierarchies[i].directory) == 0)
-                        remove_parents(cgroup, i);
-}
-
 static const struct cgroup_driver *choose_driver(const struct cgroup_request *request) {
         if (request->systemd)
                 return &cgroup_systemd_driver;
@@ -204,7 +175,7 @@ static const struct cgroup_driver *choose_driver(const struct cgroup_request *re
 }
 
 int cgroup_create(const struct cgroup_request *request, struct cgroup **out, struct error *err) {
-        _cleanup_(cleanup_cgroup) struct cgroup *cgroup = cgroup_new(choose_driver(request));
+        _cleanup_(cgroup_free_at) struct cgroup *cgroup = cgroup_new(choose_driver(request));
         const struct cgroup_driver *driver = cgroup->driver;
         int r;
 
@@ -215,7 +186,7 @@ int cgroup_create(const struct cgroup_request *request, struct cgroup **out, str
         else if (r == 0)
                 r = driver->apply(cgroup, &(const struct runtime_resources){0}, true, err);
         if (r < 0) {
-                undo(cgroup);
+                cgroup_undo(cgroup);
                 return r;
         }
         *out = take_ptr(cgroup);
@@ -223,7 +194,7 @@ int cgroup_create(const struct cgroup_request *request, struct cgroup **out, str
 }
 
 int cgroup_find(const struct cgroup_request *request, struct cgroup **out, struct error *err) {
-        _cleanup_(cleanup_cgroup) struct cgroup *cgroup = cgroup_new(choose_driver(request));
+        _cleanup_(cgroup_free_at) struct cgroup *cgroup = cgroup_new(choose_driver(request));
         int r = cgroup->driver->locate(cgroup, request, err);
 
         cgroup->found = true;
@@ -376,284 +347,7 @@ int cgroup_stats(const struct cgroup *cgroup, struct json_writer *writer, struct
         return cgroup->driver->stats(cgroup, writer, err);
 }
 
-/* The hierarchy whose membership is the surest: v2, then the one nobody leaves (devices). */
-static size_t main_hierarchy(const struct cgroup *cgroup) {
-        int devices = cgroup_find_controller(cgroup, "devices");
-
-        if (cgroup->unified >= 0)
-                return (size_t) cgroup->unified;
-        return devices >= 0 ? (size_t) devices : 0;
-}
-
-int cgroup_pids(const struct cgroup *cgroup, pid_t **pids, size_t *count, struct error *err) {
-        size_t index = main_hierarchy(cgroup);
-        int dir_fd, r;
-
-        *pids = NULL;
-        *count = 0;
-        if (cgroup->count == 0)
-                return 0;
-        dir_fd = cgroup_directory(cgroup, index);
-        r = dir_fd < 0 ? dir_fd : cgroup_tree_pids(dir_fd, pids, count);
-        if (r == 0 || r == -ENOENT)
-                return 0;
-        free(take_ptr(*pids));
-        return error_errno(err, -r, "%s: cannot list the processes", cgroup->hierarchies[index].directory);
-}
-
-static bool contains(const pid_t *pids, size_t count, pid_t pid) {
-        for (size_t i = 0; i < count; i++)
-                if (pids[i] == pid)
-                        return true;
-        return false;
-}
-
-/*
- * Signals the processes of one reading. A pid may have passed to a process
- * outside before its pidfd was opened; it is then missing from a second reading.
- */
-static int signal_listed(const struct cgroup *cgroup, int signal, size_t *sent, struct error *err) {
-        _cleanup_free_ pid_t *pids = NULL, *still = NULL;
-        _cleanup_free_ int *pidfds = NULL;
-        size_t count = 0, still_count = 0;
-        int r = cgroup_pids(cgroup, &pids, &count, err);
-
-        *sent = 0;
-        if (r < 0 || count == 0)
-                return r;
-        pidfds = xcalloc(count, sizeof(*pidfds));
-        for (size_t i = 0; i < count; i++)
-                pidfds[i] = process_pidfd(pids[i]);
-        r = cgroup_pids(cgroup, &still, &still_count, err);
-        for (size_t i = 0; i < count; i++) {
-                if (pidfds[i] < 0)
-                        continue;
-                if (r == 0 && contains(still, still_count, pids[i])) {
-                        int s = process_signal(pidfds[i], signal);
-
-                        if (s < 0 && s != -ESRCH)
-                                r = error_errno(err, -s, "cannot signal process %d", (int) pids[i]);
-                        (*sent)++;
-                }
-                fd_close(pidfds[i]);
-        }
-        return r;
-}
-
-static void pause_ms(long milliseconds) {
-        const struct timespec pause = {.tv_nsec = milliseconds * 1000000L};
-
-        nanosleep(&pause, NULL);
-}
-
-int cgroup_signal(const struct cgroup *cgroup, int signal, struct error *err) {
-        size_t sent = 0;
-        int r = 0;
-
-        if (signal == SIGKILL && cgroup->unified >= 0) {
-                int dir_fd = cgroup_directory(cgroup, (size_t) cgroup->unified);
-
-                if (dir_fd == -ENOENT)
-                        return 0;
-                if (dir_fd >= 0 && cgroup_file_put(dir_fd, "cgroup.kill", "1") == 0)
-                        return 0;
-        }
-        if (signal != SIGKILL)
-                return signal_listed(cgroup, signal, &sent, err);
-
-        /* What forks while it is killed is caught by the next round; a frozen process must thaw to die. */
-        for (int round = 0; round < 100; round++) {
-                r = signal_listed(cgroup, signal, &sent, err);
-                if (r < 0 || sent == 0)
-                        return r;
-                if (round == 0 && cgroup_frozen(cgroup, NULL) == 1)
-                        (void) cgroup_freeze(cgroup, false, NULL);
-                pause_ms(1);
-        }
-        return 0;
-}
-
-/* Removes one directory. 0 when it is gone. */
-static int remove_directory(const struct cgroup *cgroup, size_t index) {
-        int dir_fd;
-
-        if (rmdir(cgroup->hierarchies[index].directory) == 0 || errno == ENOENT || errno == ENODEV)
-                return 0;
-        /* EBUSY: processes or cgroups inside. */
-        if (errno != EBUSY)
-                return -errno;
-        dir_fd = cgroup_directory(cgroup, index);
-        if (dir_fd >= 0)
-                (void) cgroup_tree_remove_children(dir_fd);
-        return rmdir(cgroup->hierarchies[index].directory) == 0 || errno == ENOENT ? 0 : -errno;
-}
-
-/* Some 100 ms: an init whose runtime was killed is gone by then. */
-#define FOUND_ROUNDS 7
-
-/* True when the processes of a cgroup that was found by its path do not go away: they may be somebody else's. */
-static bool has_strangers(const struct cgroup *cgroup) {
-        for (int round = 0; round <= FOUND_ROUNDS; round++) {
-                _cleanup_free_ pid_t *pids = NULL;
-                size_t count = 0;
-
-                if (cgroup_pids(cgroup, &pids, &count, NULL) == 0 && count == 0)
-                        return false;
-                pause_ms(1L << round);
-        }
-        return true;
-}
-
-/* systemd would first ask the processes to end, and wait for those that do not. */
-static int remove_unit(const struct cgroup *cgroup, struct error *err) {
-        if (cgroup->found && has_strangers(cgroup)) {
-                log_warning("%s has processes: left as it is", cgroup->unit);
-                return 0;
-        }
-        (void) cgroup_signal(cgroup, SIGKILL, NULL);
-        return cgroup->driver->remove(cgroup, err);
-}
-
-int cgroup_remove(const struct cgroup *cgroup, struct error *err) {
-        const char *left = NULL;
-        int r = 0;
-
-        /* Never made. */
-        if (cgroup->pending)
-                return 0;
-        if (cgroup->driver->remove && (r = remove_unit(cgroup, err)) < 0)
-                return r;
-        /* Killed processes leave their cgroup a little later: some 4 s of patience in growing steps. */
-        for (long wait = 1, round = 0; round < 40; round++) {
-                left = NULL;
-                for (size_t i = cgroup->total; i-- > 0;) {
-                        int removed = remove_directory(cgroup, i);
-
-                        if (removed == 0)
-                                continue;
-                        r = removed;
-                        left = cgroup->hierarchies[i].directory;
-                        if (r != -EBUSY)
-                                return error_errno(err, -r, "cannot remove the cgroup %s", left);
-                }
-                for (size_t i = cgroup->total; !left && i-- > 0;)
-                        remove_parents(cgroup, i);
-                if (!left)
-                        return 0;
-                /* Nobody knows that the processes in a cgroup found by its path are the container's. */
-                if (cgroup->found && round == FOUND_ROUNDS) {
-                        log_warning("the cgroup %s has processes: left as it is", left);
-                        return 0;
-                }
-                if (round == 0 && !cgroup->found)
-                        (void) cgroup_signal(cgroup, SIGKILL, NULL);
-                pause_ms(wait);
-                if (wait < 128)
-                        wait *= 2;
-        }
-        error_errno(err, -r, "cannot remove the cgroup %s", left);
-        return error_hint(err, "a killed process is still in it: see state D in ps");
-}
-
 size_t cgroup_hierarchies(const struct cgroup *cgroup, const struct cgroup_hierarchy **out) {
         *out = cgroup->hierarchies;
         return cgroup->count;
-}
-
-void cgroup_write(const struct cgroup *cgroup, struct json_writer *writer, const char *key) {
-        json_begin_object(writer, key);
-        json_put_string(writer, "driver", cgroup->driver->name);
-        if (cgroup->rootless)
-                json_put_bool(writer, "rootless", true);
-        json_put_string(writer, "unit", cgroup->unit);
-        if (cgroup->user_manager)
-                json_put_bool(writer, "userManager", true);
-        json_begin_array(writer, "hierarchies");
-        for (size_t i = 0; i < cgroup->total; i++) {
-                const struct cgroup_hierarchy *hierarchy = &cgroup->hierarchies[i];
-
-                json_begin_object(writer, NULL);
-                json_put_string(writer, "name", hierarchy->name);
-                json_put_string(writer, "mount", hierarchy->mount);
-                json_put_string(writer, "directory", hierarchy->directory);
-                if (cgroup->places[i].kept)
-                        json_put_bool(writer, "kept", true);
-                if (cgroup->places[i].parents > 0)
-                        json_put_uint(writer, "parents", cgroup->places[i].parents);
-                json_end_object(writer);
-        }
-        json_end_array(writer);
-        json_end_object(writer);
-}
-
-static int read_hierarchy(struct cgroup *cgroup, const struct json *value, struct error *err) {
-        struct cgroup_hierarchy hierarchy = {0};
-        const char *name = NULL, *mount = NULL, *directory = NULL;
-        bool kept = false;
-        uint32_t parents = 0;
-        int r = json_expect(value, JSON_OBJECT, err);
-
-        if (r == 0)
-                r = json_get_string(value, "name", &name, err);
-        if (r == 0)
-                r = json_get_string(value, "mount", &mount, err);
-        if (r == 0)
-                r = json_get_string(value, "directory", &directory, err);
-        if (r == 0)
-                r = json_get_bool(value, "kept", &kept, err);
-        if (r == 0)
-                r = json_get_u32(value, "parents", &parents, err);
-        if (r < 0)
-                return r;
-        /* Directories named here are removed later: nothing that cannot be a cgroup of ours may pass. */
-        if (!name || !mount || !directory || mount[0] != '/' || !str_starts_with(directory, mount) ||
-            directory[strlen(mount)] != '/' || strstr(directory, "/../"))
-                return json_error(value, err, EINVAL, "does not describe a cgroup");
-
-        hierarchy.name = arena_strdup(cgroup->arena, name);
-        hierarchy.mount = arena_strdup(cgroup->arena, mount);
-        hierarchy.directory = arena_strdup(cgroup->arena, directory);
-        hierarchy.v2 = name[0] == '\0';
-        /* An update may have made it since. */
-        if (kept && access(directory, F_OK) == 0)
-                kept = false;
-        r = cgroup_add_hierarchy(cgroup, &hierarchy, kept, err);
-        if (r == 0)
-                cgroup->places[cgroup->total - 1].parents = parents;
-        return r;
-}
-
-int cgroup_read(const struct json *value, struct cgroup **out, struct error *err) {
-        _cleanup_(cleanup_cgroup) struct cgroup *cgroup = NULL;
-        const struct json *list = NULL;
-        const char *name = "", *unit = NULL;
-        size_t i = 0;
-        int r = json_expect(value, JSON_OBJECT, err);
-
-        if (r == 0)
-                r = json_get_string(value, "driver", &name, err);
-        if (r == 0)
-                r = json_get_array(value, "hierarchies", &list, err);
-        if (r < 0)
-                return r;
-        while (i < ARRAY_SIZE(drivers) && !str_equal(drivers[i]->name, name))
-                i++;
-        if (i == ARRAY_SIZE(drivers))
-                return json_error(value, err, EINVAL, "unknown cgroup driver \"%s\"", name);
-
-        cgroup = cgroup_new(drivers[i]);
-        if ((r = json_get_bool(value, "rootless", &cgroup->rootless, err)) < 0 ||
-            (r = json_get_bool(value, "userManager", &cgroup->user_manager, err)) < 0 ||
-            (r = json_get_string(value, "unit", &unit, err)) < 0)
-                return r;
-        cgroup->unit = arena_strdup(cgroup->arena, unit);
-        if (cgroup->driver->remove && !unit)
-                return json_error(value, err, EINVAL, "names no unit");
-        for (const struct json *child = list ? list->first : NULL; child; child = child->next) {
-                r = read_hierarchy(cgroup, child, err);
-                if (r < 0)
-                        return r;
-        }
-        *out = take_ptr(cgroup);
-        return 0;
 }

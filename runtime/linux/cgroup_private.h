@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "../../lib/cleanup.h"
 #include "../../lib/memory.h"
 #include "cgroup.h"
 
@@ -67,6 +68,14 @@ struct cgroup_driver {
 extern const struct cgroup_driver cgroup_v1_driver; /* legacy and hybrid hosts */
 extern const struct cgroup_driver cgroup_v2_driver;
 extern const struct cgroup_driver cgroup_systemd_driver;
+
+/** A handle without hierarchies, for cgroup_free(). */
+struct cgroup *cgroup_new(const struct cgroup_driver *driver);
+
+DEFINE_CLEANUP(cgroup_free_at, struct cgroup *, cgroup_free);
+
+/** cgroup_end.c: takes back what a create that failed has made. */
+void cgroup_undo(struct cgroup *cgroup);
 
 /* cgroup_host.c: what the host mounts, and where a container's cgroup goes. */
 
