@@ -70,6 +70,8 @@ myrun_in_host() {
         run ip -n "$ID-joined" address show net0
         ip netns del "$ID-joined"
         assert_output_contains 192.0.2.7/24
+        # The kernel takes a namespace's devices down later, and the other end with them.
+        wait_while ip -n "$HOST" link show peer0
         ip -n "$HOST" link add dev0 type veth peer name peer0
         edit_config 'del(.linux.namespaces[].path) | .linux.namespaces += [{type: "user"}] |
                 .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
