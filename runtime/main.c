@@ -14,7 +14,6 @@
 #include "linux/idmap.h"
 #include "linux/self.h"
 
-#define SPEC_VERSION "1.3.0"
 #define AT(field) offsetof(struct runtime, field)
 
 static const struct option_row global_options[] = {

@@ -13,6 +13,8 @@
 
 #define PROGRAM "myrun"
 #define DEFAULT_ROOT "/run/myrun"
+/* The newest version of the runtime specification that is known here. */
+#define SPEC_VERSION "1.3.0"
 
 /* The global options. */
 struct runtime {

@@ -59,7 +59,7 @@ static void put_linux(struct json_writer *writer) {
 }
 
 /* What annotations of a config change more than what `state` shows; a name that ends in "." is a prefix. */
-static const char *const unsafe_annotations[] = {"org.systemd.property.", NULL};
+static const char *const unsafe_annotations[] = {"org.systemd.property.", "run.oci.keep_original_groups", NULL};
 
 int cmd_features(const struct command *command, void *context, int argc, char **argv) {
         _cleanup_json_writer_ struct json_writer writer = {.indent = 2};
@@ -72,7 +72,7 @@ int cmd_features(const struct command *command, void *context, int argc, char **
                 return r;
         json_begin_object(&writer, NULL);
         json_put_string(&writer, "ociVersionMin", "1.0.0");
-        json_put_string(&writer, "ociVersionMax", "1.3.0");
+        json_put_string(&writer, "ociVersionMax", SPEC_VERSION);
         put_hooks(&writer);
         json_put_strings(&writer, "mountOptions", mount_options_known(arena));
         put_linux(&writer);

@@ -105,7 +105,7 @@ static void fill(struct runtime_config *config, bool rootless, const struct runt
         struct runtime_linux *linux_ = &config->linux_;
 
         *config = (struct runtime_config){
-                .oci_version = "1.2.0", .root = &root, .process = &process, .hostname = PROGRAM, .mounts = mounts};
+                .oci_version = SPEC_VERSION, .root = &root, .process = &process, .hostname = PROGRAM, .mounts = mounts};
         config->mount_count = ARRAY_SIZE(mounts);
         for (size_t i = 0; i < ARRAY_SIZE(types); i++)
                 linux_->namespaces[types[i]].present = true;

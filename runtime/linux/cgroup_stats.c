@@ -189,6 +189,9 @@ static void v1_put_cpuset(struct json_writer *writer, int dir_fd) {
         }
         for (size_t i = 0; i < ARRAY_SIZE(members); i++)
                 put_file(writer, members[i][0], dir_fd, members[i][1]);
+        /* -1 is the usual value. */
+        if (cgroup_file_get(dir_fd, "cpuset.sched_relax_domain_level", text, sizeof(text)) > 0)
+                json_put_int(writer, "sched_relax_domain_level", strtol(text, NULL, 10));
         json_end_object(writer);
 }
 

@@ -283,6 +283,15 @@ set_resources() {
         assert_equal "$(jq -r '.data.cpu.usage.total > 0 and .data.memory.usage.usage > 0' <<<"$output")" true
 }
 
+@test "events --stats gives the figures of a cpuset of version 1" {
+        ! unified || skip "cpusets of version 2 have no figures"
+        set_resources '{"cpu": {"cpus": "0", "mems": "0"}}'
+        start_detached "$ID"
+        run myrun events --stats "$ID"
+        assert_equal "$(jq -c '.data.cpuset | [.cpus, .mems, .sched_load_balance, .sched_relax_domain_level]' <<<"$output")" \
+                '[[0],[0],1,-1]'
+}
+
 @test "the container sees its own cgroups below /sys/fs/cgroup, read-only" {
         edit_config '.mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
                 "options": ["nosuid", "noexec", "nodev", "relatime", "ro"]}]'

@@ -98,5 +98,6 @@ schema_names() {
 
 @test "it names the annotations that change what the runtime does, and the library it was built with" {
         assert_equal "$(feature '.potentiallyUnsafeConfigAnnotations | index("org.systemd.property.") != null')" true
+        assert_equal "$(feature '.potentiallyUnsafeConfigAnnotations | index("run.oci.keep_original_groups") != null')" true
         assert_equal "$(feature '.annotations["io.github.seccomp.libseccomp.version"] | test("^2\\.[0-9.]+$")')" true
 }

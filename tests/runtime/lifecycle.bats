@@ -242,6 +242,7 @@ teardown() {
 @test "spec writes a config that runs, and does not overwrite one" {
         rm config.json
         myrun spec
+        assert_equal "$(jq -r .ociVersion config.json)" "$(myrun features | jq -r .ociVersionMax)"
         set_args echo hello
         edit_config '.process.terminal = false'
         run myrun run "$ID"
