@@ -1,6 +1,7 @@
 /* Usage figures, in the members that `runc events --stats` gives and its callers parse. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +159,20 @@ static void put_percpu_column(struct json_writer *writer, const char *key, const
         json_end_array(writer);
 }
 
+/* The cpuset that counts for the container: its own, or that of the nearest parent while it has none. */
+static int open_cpuset(const struct cgroup *cgroup) {
+        int index = cgroup_find_controller(cgroup, "cpuset");
+        const struct cgroup_hierarchy *hierarchy = index < 0 ? NULL : &cgroup->hierarchies[index];
+        _cleanup_free_ char *path = hierarchy ? xstrdup(hierarchy->directory) : NULL;
+        int fd = -1;
+
+        while (path && fd < 0 && strlen(path) >= strlen(hierarchy->mount)) {
+                fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                *strrchr(path, '/') = '\0';
+        }
+        return fd;
+}
+
 static void v1_put_cpuset(struct json_writer *writer, int dir_fd) {
         static const char *const members[][2] = {
                 {"cpu_exclusive", "cpuset.cpu_exclusive"},
@@ -277,10 +292,11 @@ static void v1_put_block(struct json_writer *writer, const char *key, int dir_fd
 
 int cgroup_v1_stats(const struct cgroup *cgroup, struct json_writer *writer, struct error *err) {
         int blkio = directory_of(cgroup, "blkio");
+        _cleanup_fd_ int cpuset = open_cpuset(cgroup);
 
         (void) err;
         v1_put_cpu(writer, directory_of(cgroup, "cpuacct"), directory_of(cgroup, "cpu"));
-        v1_put_cpuset(writer, directory_of(cgroup, "cpuset"));
+        v1_put_cpuset(writer, cpuset);
         v1_put_memory(writer, directory_of(cgroup, "memory"));
         put_pids(writer, directory_of(cgroup, "pids"));
         json_begin_object(writer, "blkio");

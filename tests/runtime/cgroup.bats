@@ -290,6 +290,12 @@ set_resources() {
         run myrun events --stats "$ID"
         assert_equal "$(jq -c '.data.cpuset | [.cpus, .mems, .sched_load_balance, .sched_relax_domain_level]' <<<"$output")" \
                 '[[0],[0],1,-1]'
+        # A container that was given no cpuset has its parent's.
+        myrun delete --force "$ID"
+        edit_config 'del(.linux.resources.cpu)'
+        start_detached "$ID"
+        run myrun events --stats "$ID"
+        assert_equal "$(jq '.data.cpuset.cpus | length' <<<"$output")" "$(nproc --all)"
 }
 
 @test "the container sees its own cgroups below /sys/fs/cgroup, read-only" {
