@@ -107,8 +107,12 @@ int attach_open(struct plugin_call *call, struct netlink *host, struct netlink *
         return 0;
 }
 
+int attach_harden_port(const char *link, struct error *err) {
+        return sysctl_set_link("ipv6", link, "accept_ra", "0", err);
+}
+
 int attach_harden(const char *link, struct error *err) {
-        int r = sysctl_set_link("ipv6", link, "accept_ra", "0", err);
+        int r = attach_harden_port(link, err);
 
         return r < 0 ? r : sysctl_set_link("ipv6", link, "accept_dad", "0", err);
 }
@@ -145,27 +149,60 @@ void attach_put_interface(struct plugin_call *call, struct cni_result *result, c
                                             .sandbox = sandbox};
 }
 
-static int enable_ipv6(void *context, struct error *err) {
-        return sysctl_set_link("ipv6", context, "disable_ipv6", "0", err);
-}
-
-int attach_prepare_ipv6(int netns_fd, const char *ifname, const struct cni_result *result, struct error *err) {
+bool attach_has_ipv6(const struct cni_result *result) {
         for (size_t i = 0; i < result->ip_count; i++)
                 if (result->ips[i].address.family == AF_INET6)
-                        return link_inside(netns_fd, enable_ipv6, (void *) ifname, err);
-        return 0;
+                        return true;
+        return false;
 }
 
-int attach_configure(struct plugin_call *call, struct netlink *container, struct cni_result *result,
+struct inside {
+        const struct link_info *link;
+        unsigned int how;
+};
+
+static int prepare_ipv6(void *context, struct error *err) {
+        const struct inside *inside = context;
+        const char *link = inside->link->name;
+        const struct {
+                bool wanted;
+                const char *link, *name, *value;
+        } settings[] = {
+                {inside->link->without_ipv6, "lo", "disable_ipv6", "0"},
+                {inside->link->without_ipv6, link, "disable_ipv6", "0"},
+                {inside->how & ATTACH_ANNOUNCE, link, "ndisc_notify", "1"},
+                {inside->how & ATTACH_TRY_ADDRESSES, link, "enhanced_dad", "1"},
+                {inside->how & ATTACH_TRY_ADDRESSES, link, "accept_dad", "1"},
+        };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(settings); i++)
+                if (settings[i].wanted)
+                        r = sysctl_set_link("ipv6", settings[i].link, settings[i].name, settings[i].value, err);
+        return r;
+}
+
+int attach_prepare_ipv6(int netns_fd, const struct link_info *link, const struct cni_result *result, unsigned int how,
+                        struct error *err) {
+        struct inside inside = {.link = link, .how = how};
+
+        if (!attach_has_ipv6(result) || (!how && !link->without_ipv6))
+                return 0;
+        return link_inside(netns_fd, prepare_ipv6, &inside, err);
+}
+
+int attach_configure(struct plugin_call *call, struct netlink *container, struct cni_result *result, bool announce,
                      struct error *err) {
         struct link_info link = {0};
         int r;
 
         r = link_find(container, call->ifname, &link, err);
         if (r >= 0)
-                r = attach_prepare_ipv6(call->netns_fd, call->ifname, result, err);
+                r = attach_prepare_ipv6(call->netns_fd, &link, result, announce ? ATTACH_ANNOUNCE : 0, err);
         if (r >= 0)
-                r = link_configure(container, link.index, result, 0, err);
+                r = link_configure(container, link.index, result, announce ? LINK_ANNOUNCE : 0, err);
+        if (r >= 0 && announce)
+                r = link_announce(container, link.index, link.mac, err);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < result->ip_count; i++)

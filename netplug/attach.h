@@ -56,6 +56,8 @@ int attach_open(struct plugin_call *call, struct netlink *host, struct netlink *
  * need not be tried first: until then IPv6 packets would not be forwarded to it.
  */
 int attach_harden(const char *link, struct error *err);
+/** The same for a bridge's port, which has no addresses. */
+int attach_harden_port(const char *link, struct error *err);
 
 /** ADD's first half: asks the IPAM plugin, if one is configured, which then has to give an address. */
 int attach_addresses_from_ipam(struct plugin_call *call, struct cni_result *result, struct error *err);
@@ -67,11 +69,31 @@ int attach_dns(struct plugin_call *call, struct cni_result *result, struct error
 void attach_put_interface(struct plugin_call *call, struct cni_result *result, const struct link_info *link,
                           const char *sandbox);
 
-/** Switches IPv6 on for the container's link where the result has IPv6 addresses and the container has it off. */
-int attach_prepare_ipv6(int netns_fd, const char *ifname, const struct cni_result *result, struct error *err);
+/* How the container's link deals with IPv6, beside what every link does. */
+enum attach_inside {
+        ATTACH_TRY_ADDRESSES = 1, /* addresses are tried before they are used */
+        ATTACH_ANNOUNCE = 2,      /* neighbours are told when the hardware address or the state changes */
+};
 
-/** ADD's last half where the container's link is the only one: sets it up as the result says, and completes that. */
-int attach_configure(struct plugin_call *call, struct netlink *container, struct cni_result *result, struct error *err);
+/**
+ * Readies the container's link for the IPv6 addresses of the result, if it has any: IPv6 is switched on where the
+ * container has it off. Little goes by /proc/sys: there, the settings of all containers' links of a name are in one
+ * list that the kernel searches.
+ * @link: as link_find() found it
+ * @how: of enum attach_inside
+ */
+int attach_prepare_ipv6(int netns_fd, const struct link_info *link, const struct cni_result *result, unsigned int how,
+                        struct error *err);
+
+/** True if the result has IPv6 addresses. */
+bool attach_has_ipv6(const struct cni_result *result);
+
+/**
+ * ADD's last half where the container's link is the only one: sets it up as the result says, and completes that.
+ * @announce: tell the neighbours where the addresses are now
+ */
+int attach_configure(struct plugin_call *call, struct netlink *container, struct cni_result *result, bool announce,
+                     struct error *err);
 
 /** The n-th interface of a result that is on the host, or NULL. */
 const struct cni_interface *attach_host_interface(const struct cni_result *result, size_t n);

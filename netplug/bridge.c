@@ -145,7 +145,7 @@ static int ensure_vlan_link(struct netlink *host, const struct bridge_options *c
                 r = link_veth_add(host, &veth, err);
                 /* EEXIST: somebody else, who attaches at the same time, was faster. */
                 if (r >= 0)
-                        r = attach_harden(port, err);
+                        r = attach_harden_port(port, err);
                 if (r >= 0)
                         r = attach_harden(name, err);
                 if (r < 0 && r != -EEXIST)
@@ -219,6 +219,7 @@ struct bridge_attachment {
         struct link_info bridge;
         struct link_info vlan_link; /* the gateway of a VLAN, or empty */
         bool linked;                /* the pair is made */
+        int peer;                   /* index of the container's end */
 };
 
 static void attachment_close(struct bridge_attachment *attachment) {
@@ -268,13 +269,7 @@ static int restrict_port(struct bridge_attachment *attachment, const struct link
         return r < 0 ? r : link_neighbour_add(&attachment->host, port.index, veth->peer_mac, err);
 }
 
-static int detect_duplicates(void *context, struct error *err) {
-        int r = sysctl_set_link("ipv6", context, "enhanced_dad", "1", err);
-
-        return r < 0 ? r : sysctl_set_link("ipv6", context, "accept_dad", "1", err);
-}
-
-/* The container's end. */
+/* The container's end. Packets pass it once the port is up, too. */
 static int configure_inside(struct plugin_call *call, struct bridge_attachment *attachment,
                             const struct cni_result *result, struct error *err) {
         const struct bridge_options *conf = attachment->conf;
@@ -283,16 +278,48 @@ static int configure_inside(struct plugin_call *call, struct bridge_attachment *
 
         if (conf->leave_down)
                 return 0;
-        r = attach_prepare_ipv6(call->netns_fd, call->ifname, result, err);
-        if (r >= 0 && conf->detect_duplicates)
-                r = link_inside(call->netns_fd, detect_duplicates, (void *) call->ifname, err);
+        r = link_find(&attachment->container, call->ifname, &peer, err);
         if (r >= 0)
-                r = link_find(&attachment->container, call->ifname, &peer, err);
+                r = attach_prepare_ipv6(call->netns_fd, &peer, result,
+                                        conf->detect_duplicates ? ATTACH_TRY_ADDRESSES : 0, err);
+        /*
+         * Each new container sends some eight packets to all others as IPv6 starts on its link, most of what an ADD
+         * costs on a large bridge. Where this host is the gateway and the network has no IPv6, nobody needs that.
+         */
+        if (r >= 0 && conf->is_gateway && result->ip_count && !attach_has_ipv6(result))
+                r = link_quiet_ipv6(&attachment->container, peer.index, err);
         if (r >= 0)
                 r = link_configure(&attachment->container, peer.index, result,
-                                   conf->detect_duplicates ? LINK_DETECT_DUPLICATES : 0, err);
+                                   LINK_ANNOUNCE | (conf->detect_duplicates ? LINK_DETECT_DUPLICATES : 0), err);
+        attachment->peer = peer.index;
+        return r;
+}
+
+/*
+ * The port comes up last: restrictions are in force before the first packet, and the bridge, which goes through all of
+ * its ports for each that comes or goes, has one that is there for good. IPv6 is the bridge's, not the port's, which
+ * would add an address, routes and groups to lists that the kernel searches at every ADD.
+ */
+static int open_port(struct bridge_attachment *attachment, const struct link_veth *veth, struct error *err) {
+        const struct bridge_options *conf = attachment->conf;
+        struct link_info port;
+        int r;
+
+        r = link_find(&attachment->host, veth->name, &port, err);
+        if (r >= 0)
+                r = link_quiet_ipv6(&attachment->host, port.index, err);
+        if (r >= 0)
+                r = link_set_flags(&attachment->host, port.index, IFF_UP, err);
+        if (r < 0 || conf->leave_down)
+                return r;
+        r = link_await(&attachment->host, port.index, err);
+        if (r >= 0)
+                r = link_await(&attachment->container, attachment->peer, err);
         if (r >= 0 && conf->detect_duplicates)
-                r = link_settle(&attachment->container, peer.index, SETTLE_MS, err);
+                r = link_settle(&attachment->container, attachment->peer, SETTLE_MS, err);
+        /* Without a wish, the hardware address follows from the IP address: neighbours know it. */
+        if (r >= 0 && conf->mac[0])
+                r = link_announce(&attachment->container, attachment->peer, veth->peer_mac, err);
         return r;
 }
 
@@ -302,6 +329,7 @@ static int attach(struct plugin_call *call, struct bridge_attachment *attachment
         char name[IFNAMSIZ], mac[LINK_MAC_SIZE], peer_mac[LINK_MAC_SIZE];
         struct link_veth veth = {.name = name,
                                  .mac = mac,
+                                 .down = true,
                                  .hairpin = conf->hairpin,
                                  .isolated = conf->isolated,
                                  .locked = conf->check_mac,
@@ -326,11 +354,13 @@ static int attach(struct plugin_call *call, struct bridge_attachment *attachment
         if (r < 0)
                 return r;
         attachment->linked = true;
-        r = attach_harden(name, err);
+        r = attach_harden_port(name, err);
         if (r >= 0)
                 r = restrict_port(attachment, &veth, err);
         if (r >= 0)
                 r = configure_inside(call, attachment, result, err);
+        if (r >= 0)
+                r = open_port(attachment, &veth, err);
         if (r >= 0 && conf->masquerade)
                 r = attach_masquerade(call, result, err);
         if (r >= 0)

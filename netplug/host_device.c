@@ -205,7 +205,7 @@ static int host_device_add(struct plugin_call *call, struct cni_result *result, 
                 return r;
         r = move(&host, &link, call->netns_fd, call->ifname, link.name, err);
         if (r >= 0) {
-                r = attach_configure(call, &container, result, err);
+                r = attach_configure(call, &container, result, false, err);
                 if (r < 0)
                         (void) move_back(&container, call->ifname, NULL);
         }

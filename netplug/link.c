@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "link_message.h"
@@ -19,6 +21,9 @@
 /* Room for one message about a link: everything that is put has a bound. */
 #define MESSAGE_ROOM ((size_t) 1024)
 #define EVENT_SIZE ((size_t) 16 * 1024)
+/* How long a link may take to pass packets, and how often that is asked. */
+#define AWAIT_MS 5000
+#define AWAIT_STEP_MS 2
 
 struct nl_msg *link_change_message(int index, unsigned int on, unsigned int off) {
         const struct ifinfomsg head = {
@@ -145,6 +150,17 @@ static void read_kind(struct nlattr *from, struct link_info *info) {
                 info->filters_vlans = data[IFLA_BR_VLAN_FILTERING] && nla_get_u8(data[IFLA_BR_VLAN_FILTERING]);
 }
 
+/* Whether IPv6 is switched off, as told by the link's part for that family. */
+static bool lacks_ipv6(struct nlattr *families) {
+        struct nlattr *ipv6 = families ? nla_find(nla_data(families), nla_len(families), AF_INET6) : NULL;
+        const struct nlattr *settings = ipv6 ? nla_find(nla_data(ipv6), nla_len(ipv6), IFLA_INET6_CONF) : NULL;
+        int32_t value = 0;
+
+        if (settings && (size_t) nla_len(settings) >= (DEVCONF_DISABLE_IPV6 + 1) * sizeof(value))
+                memcpy(&value, (const int32_t *) nla_data(settings) + DEVCONF_DISABLE_IPV6, sizeof(value));
+        return value != 0;
+}
+
 static bool read_link(struct nlmsghdr *header, struct link_info *info) {
         const struct ifinfomsg *head = nlmsg_data(header);
         struct nlattr *found[IFLA_MAX + 1];
@@ -162,6 +178,7 @@ static bool read_link(struct nlmsghdr *header, struct link_info *info) {
         copy_text(info->name, sizeof(info->name), found[IFLA_IFNAME]);
         copy_text(info->alias, sizeof(info->alias), found[IFLA_IFALIAS]);
         read_kind(found[IFLA_LINKINFO], info);
+        info->without_ipv6 = lacks_ipv6(found[IFLA_AF_SPEC]);
         if (found[IFLA_ADDRESS] && nla_len(found[IFLA_ADDRESS]) == 6)
                 mac_text(nla_data(found[IFLA_ADDRESS]), info->mac);
         return true;
@@ -245,6 +262,37 @@ int link_set_flags(struct netlink *netlink, int index, unsigned int flags, struc
         return change_flags(netlink, index, flags, 0, err);
 }
 
+int link_quiet_ipv6(struct netlink *netlink, int index, struct error *err) {
+        struct nl_msg *message = link_change_message(index, 0, 0);
+        struct nlattr *families = link_nest(message, IFLA_AF_SPEC), *ipv6 = link_nest(message, AF_INET6);
+        const uint8_t mode = IN6_ADDR_GEN_MODE_NONE;
+        int r;
+
+        link_put(message, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof(mode));
+        (void) nla_nest_end(message, ipv6);
+        (void) nla_nest_end(message, families);
+        r = netlink_request(netlink, message);
+        return r < 0 && r != -EAFNOSUPPORT ? error_errno(err, -r, "cannot keep a link from IPv6") : 0;
+}
+
+/*
+ * A carrier that came is made use of by a worker of the kernel, a little later. From Linux 6.8 on to ask for the link
+ * does that work at once.
+ */
+int link_await(struct netlink *netlink, int index, struct error *err) {
+        const struct timespec pause = {.tv_nsec = AWAIT_STEP_MS * 1000000L};
+        struct link_info info;
+
+        for (int waited = 0; waited <= AWAIT_MS; waited += AWAIT_STEP_MS) {
+                int r = link_find_index(netlink, index, &info, err);
+
+                if (r < 0 || info.flags & IFF_RUNNING)
+                        return r;
+                (void) nanosleep(&pause, NULL);
+        }
+        return error_set(err, ETIMEDOUT, "link %s has no carrier after %d seconds", info.name, AWAIT_MS / 1000);
+}
+
 int link_clear_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err) {
         return change_flags(netlink, index, 0, flags, err);
 }
@@ -273,6 +321,14 @@ int link_change(struct netlink *netlink, int index, const struct link_change *ch
                 link_put_u32(message, IFLA_NET_NS_FD, (uint32_t) change->netns_fd);
         r = netlink_request(netlink, message);
         return r < 0 ? error_errno(err, -r, "cannot change the link") : 0;
+}
+
+/* The kernel does so whenever a hardware address is set, be it the same. */
+int link_announce(struct netlink *netlink, int index, const char *mac, struct error *err) {
+        struct link_change change = LINK_CHANGE_NONE;
+
+        change.mac = mac;
+        return link_change(netlink, index, &change, err);
 }
 
 static struct nl_msg *delete_message(const char *name) {

@@ -30,6 +30,7 @@ struct link_info {
         int queue;  /* the longest queue of packets to send */
         bool promiscuous;
         unsigned int mode;  /* of a macvlan: MACVLAN_MODE_BRIDGE, ... */
+        bool without_ipv6;  /* IPv6 is switched off on it */
         bool filters_vlans; /* a bridge that tells VLANs apart */
         char name[IFNAMSIZ];
         char alias[IFNAMSIZ]; /* cut to that length; "" for none */
@@ -80,6 +81,7 @@ int link_bridge_add(struct netlink *netlink, const struct link_bridge *bridge, s
 struct link_veth {
         const char *name; /* the end here ... */
         const char *mac;
+        bool down;  /* ... which is not set up yet ... */
         int master; /* ... a port of this bridge; 0: of none */
         bool hairpin;
         bool isolated;
@@ -91,10 +93,13 @@ struct link_veth {
 };
 
 /**
- * Makes a pair of virtual links, the end here up, the peer in the other namespace from the start.
+ * Makes a pair of virtual links, the end here up (unless `down`), the peer in the other namespace from the start.
  * -EEXIST when one of the names is taken.
  */
 int link_veth_add(struct netlink *netlink, const struct link_veth *veth, struct error *err);
+
+/** Has a link that is up tell its neighbours of its addresses, if its setting arp_notify, or ndisc_notify, is on. */
+int link_announce(struct netlink *netlink, int index, const char *mac, struct error *err);
 
 struct link_macvlan {
         const char *name;
@@ -128,6 +133,16 @@ int link_change(struct netlink *netlink, int index, const struct link_change *ch
 
 /** Turns flags on: IFF_UP, IFF_PROMISC. */
 int link_set_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err);
+/**
+ * A link that is not up yet will give itself no IPv6 address, thus join no groups and search no routers.
+ * 0 also where the kernel has no IPv6.
+ */
+int link_quiet_ipv6(struct netlink *netlink, int index, struct error *err);
+/**
+ * Waits until packets pass the link, which must be up, as its other end must.
+ * -ETIMEDOUT when they do not after some seconds.
+ */
+int link_await(struct netlink *netlink, int index, struct error *err);
 /** Turns flags off. */
 int link_clear_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err);
 
@@ -144,6 +159,7 @@ int link_delete_soon(struct netlink *netlink, const char *name, struct error *er
 enum link_how {
         LINK_DETECT_DUPLICATES = 1, /* of IPv6 addresses; without it they are usable at once */
         LINK_NO_PREFIX_ROUTE = 2,   /* neighbours in the addresses' networks are not on the link itself */
+        LINK_ANNOUNCE = 4,          /* of IPv4 addresses to the neighbours, whenever the hardware address is set */
 };
 
 /**

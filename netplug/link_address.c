@@ -1,6 +1,8 @@
 /* Addresses and routes. */
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
 #include <string.h>
@@ -118,6 +120,22 @@ static struct nl_msg *route_message(int index, const struct cni_result *result, 
         return message;
 }
 
+static struct nl_msg *up_message(int index, unsigned int how) {
+        struct nl_msg *message = link_change_message(index, IFF_UP, 0);
+        struct nlattr *families, *ipv4, *settings;
+
+        if (how & LINK_ANNOUNCE) {
+                families = link_nest(message, IFLA_AF_SPEC);
+                ipv4 = link_nest(message, AF_INET);
+                settings = link_nest(message, IFLA_INET_CONF);
+                link_put_u32(message, IPV4_DEVCONF_ARP_NOTIFY, 1);
+                (void) nla_nest_end(message, settings);
+                (void) nla_nest_end(message, ipv4);
+                (void) nla_nest_end(message, families);
+        }
+        return message;
+}
+
 int link_configure(struct netlink *netlink, int index, const struct cni_result *result, unsigned int how,
                    struct error *err) {
         _cleanup_netlink_batch_ struct netlink_batch batch = {0};
@@ -125,7 +143,7 @@ int link_configure(struct netlink *netlink, int index, const struct cni_result *
         char text[CNI_ADDRESS_SIZE];
         int r;
 
-        netlink_batch_add(&batch, link_change_message(index, IFF_UP, 0));
+        netlink_batch_add(&batch, up_message(index, how));
         for (size_t i = 0; i < result->ip_count; i++)
                 netlink_batch_add(&batch, new_address_message(index, &result->ips[i].address, how));
         for (size_t i = 0; i < result->route_count; i++)

@@ -76,7 +76,7 @@ int link_bridge_filter_vlans(struct netlink *netlink, const char *name, struct e
 }
 
 static struct nl_msg *veth_message(const struct link_veth *veth) {
-        struct nl_msg *message = link_new_message(veth->name, IFF_UP);
+        struct nl_msg *message = link_new_message(veth->name, veth->down ? 0 : IFF_UP);
         const struct ifinfomsg head = {0};
         struct nlattr *info, *data, *peer;
 

@@ -124,13 +124,6 @@ static int make_link(struct plugin_call *call, const struct configuration *conf,
         return r;
 }
 
-/* Neighbours learn where the address is now. */
-static int announce(void *context, struct error *err) {
-        int r = sysctl_set_link("ipv4", context, "arp_notify", "1", err);
-
-        return r < 0 ? r : sysctl_set_link("ipv6", context, "ndisc_notify", "1", err);
-}
-
 static int macvlan_add(struct plugin_call *call, struct cni_result *result, struct error *err) {
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED, container = NETLINK_CLOSED;
         struct configuration conf;
@@ -145,9 +138,7 @@ static int macvlan_add(struct plugin_call *call, struct cni_result *result, stru
                 return r;
         r = make_link(call, &conf, &host, &container, err);
         if (r >= 0) {
-                r = link_inside(call->netns_fd, announce, (void *) call->ifname, err);
-                if (r >= 0)
-                        r = attach_configure(call, &container, result, err);
+                r = attach_configure(call, &container, result, true, err);
                 if (r < 0)
                         (void) link_delete(&container, call->ifname, NULL);
         }

@@ -114,13 +114,13 @@ static int attach(struct plugin_call *call, const struct configuration *conf, st
         r = link_veth_add(host, &veth, err);
         if (r < 0)
                 return r;
-        r = attach_prepare_ipv6(call->netns_fd, call->ifname, result, err);
-        if (r >= 0)
-                r = attach_harden(name, err);
+        r = attach_harden(name, err);
         if (r >= 0)
                 r = link_find(host, name, &end, err);
         if (r >= 0)
                 r = link_find(container, call->ifname, &peer, err);
+        if (r >= 0)
+                r = attach_prepare_ipv6(call->netns_fd, &peer, result, 0, err);
         if (r >= 0)
                 r = link_configure(container, peer.index, &inner, LINK_NO_PREFIX_ROUTE, err);
         if (r >= 0)

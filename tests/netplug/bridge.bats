@@ -205,6 +205,49 @@ teardown() {
         assert_equal "$(in_host sysctl -n "net.ipv6.conf.$(jq -r '.interfaces[1].name' <<<"$RESULT").accept_ra")" 0
 }
 
+@test "when ADD is done, the bridge forwards for the port, and the port has no IPv6 of its own" {
+        for round in 1 2 3 4 5; do
+                attach c1
+                port=$(jq -r '.interfaces[1].name' <<<"$RESULT")
+                run in_host bridge link show dev "$port"
+                assert_output_contains "state forwarding"
+                assert_equal "$(in_host ip -6 -o address show dev "$port")" ""
+                detach c1
+        done
+}
+
+@test "the container's link is set as the reference plugin sets it" {
+        attach c1
+        for setting in ipv4.conf.eth0.arp_notify=1 ipv6.conf.eth0.disable_ipv6=0; do
+                assert_equal "$setting" "${setting%=*}=$(in_container c1 sysctl -n "net.${setting%=*}")"
+        done
+}
+
+@test "a container has a link-local address where its network has IPv6, or where others may give addresses" {
+        BRIDGE='.ipam.ranges = [[{subnet: "10.77.0.0/24"}]]'
+        attach c1
+        assert_equal "$(in_container c1 ip -6 -o address show dev eth0)" ""
+        in_container c1 ping -c 1 -W 2 ::1
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        # tuning, later in a chain, can have it make one.
+        run cni ADD tuning c1 "$(plugin_conf tuning '.sysctl = {"net.ipv6.conf.IFNAME.addr_gen_mode": "0"}')"
+        assert_success
+        wait_until bash -c "ip -n $HOST_NETNS-c1 -6 -o address show dev eth0 | grep 'fe80.*scope link'"
+        cni DEL tuning c1 "$(plugin_conf tuning)"
+        detach c1
+        BRIDGE="$BRIDGE | .isDefaultGateway = false"
+        attach c1
+        wait_until bash -c "ip -n $HOST_NETNS-c1 -6 -o address show dev eth0 | grep 'fe80.*scope link'"
+}
+
+@test "a hardware address that was asked for is announced to the neighbours" {
+        attach c2
+        in_container c2 ip neigh replace 10.77.0.9 lladdr 02:00:00:00:00:99 dev eth0 nud reachable
+        CNI_ARGS='MAC=02:00:00:00:00:09;IP=10.77.0.9' run cni ADD bridge c1 "$(bridge_conf '.ipam.ranges = [[{subnet: "10.77.0.0/24"}]]')"
+        assert_success
+        wait_until bash -c "ip -n $HOST_NETNS-c2 neigh show 10.77.0.9 | grep 02:00:00:00:00:09"
+}
+
 @test "STATUS is well" {
         run cni STATUS bridge c1 "$(bridge_conf)"
         assert_success
