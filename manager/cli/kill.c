@@ -2,8 +2,8 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "../../lib/signal_name.h"
 #include "../container/lifecycle.h"
-#include "../container/signals.h"
 #include "commands.h"
 #include "each.h"
 
@@ -18,7 +18,7 @@ const struct option_row cli_kill_options[] = {
 
 static int kill_one(struct cli *cli, struct container *container, void *context, struct error *err) {
         const struct kill_options *options = context;
-        int signal = signal_parse(options->signal);
+        int signal = signal_number(options->signal);
 
         (void) cli;
         if (signal < 0)

@@ -8,13 +8,13 @@
 #include "../../lib/cleanup.h"
 #include "../../lib/file.h"
 #include "../../lib/path.h"
+#include "../../lib/signal_name.h"
 #include "../../lib/str.h"
 #include "../network/connect.h"
 #include "../network/ports.h"
 #include "../volume/volume.h"
 #include "bundle.h"
 #include "restart.h"
-#include "signals.h"
 
 #define ENV_FILE_MAX ((size_t) 1024 * 1024)
 
@@ -200,7 +200,7 @@ static int check_options(const struct container *container, struct error *err) {
 
         if (r == 0 && options->remove && policy.kind != RESTART_NO)
                 r = error_set(err, EINVAL, "conflicting options: --restart and --rm");
-        if (r == 0 && signal_parse(container->stop_signal) < 0)
+        if (r == 0 && signal_number(container->stop_signal) < 0)
                 r = error_set(err, EINVAL, "invalid stop signal: %s", container->stop_signal);
         if (r == 0 && !str_empty(container->working_dir) && container->working_dir[0] != '/')
                 r = error_set(err, EINVAL, "the working directory '%s' is invalid, it needs to be an absolute path",

@@ -9,10 +9,10 @@
 
 #include "../../lib/cleanup.h"
 #include "../../lib/process.h"
+#include "../../lib/signal_name.h"
 #include "create.h"
 #include "monitor.h"
 #include "oci.h"
-#include "signals.h"
 
 #define DEFAULT_STOP_SECONDS 10
 /* How long a killed container may take to be taken down. */
@@ -108,7 +108,7 @@ int container_stop(const struct manager *manager, struct container *container, i
                 return 0; /* it ended just now */
         if (paused)
                 (void) container_pause(manager, container, false, &ignored);
-        (void) process_signal(init, signal_parse(container->stop_signal));
+        (void) process_signal(init, signal_number(container->stop_signal));
         r = wait_ended(container, init, (int) (milliseconds > INT32_MAX ? INT32_MAX : milliseconds));
         if (r == 0) {
                 kill_everything(manager, container, init);

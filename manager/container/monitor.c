@@ -21,6 +21,7 @@
 #include "../../lib/log.h"
 #include "../../lib/path.h"
 #include "../../lib/process.h"
+#include "../../lib/signal_name.h"
 #include "../../lib/timestamp.h"
 #include "../network/connect.h"
 #include "../volume/populate.h"
@@ -33,7 +34,6 @@
 #include "oom.h"
 #include "overlay.h"
 #include "restart.h"
-#include "signals.h"
 
 struct monitor {
         const struct manager *manager;
@@ -294,7 +294,7 @@ static int wait_for_end(struct monitor *monitor) {
         int status = 0;
 
         while (monitor_io_run(&monitor->io, -1, &status) != MONITOR_INIT_ENDED)
-                (void) kill(monitor->io.init, signal_parse(monitor->container->stop_signal));
+                (void) kill(monitor->io.init, signal_number(monitor->container->stop_signal));
         monitor_io_drain(&monitor->io);
         monitor->io.init = 0;
         return process_exit_code(status);

@@ -13,7 +13,6 @@
 #include "../../manager/container/logfile.h"
 #include "../../manager/container/options.h"
 #include "../../manager/container/restart.h"
-#include "../../manager/container/signals.h"
 #include "../../manager/container/user.h"
 
 static void options_come_back_as_they_were_written(void **state) {
@@ -79,17 +78,6 @@ static void restart_policies(void **state) {
         assert_int_equal(restart_delay(100000000, 0), 200000000);
         assert_int_equal(restart_delay(50000000000, 0), 60000000000);
         assert_int_equal(restart_delay(50000000000, 20000000000), 100000000);
-}
-
-static void signals_by_name_and_number(void **state) {
-        (void) state;
-        assert_int_equal(signal_parse("SIGTERM"), 15);
-        assert_int_equal(signal_parse("hup"), 1);
-        assert_int_equal(signal_parse("9"), 9);
-        assert_int_equal(signal_parse(NULL), 15);
-        assert_true(signal_parse("RTMIN+3") > 32);
-        assert_int_equal(signal_parse("NOSUCH"), -EINVAL);
-        assert_int_equal(signal_parse("65"), -EINVAL);
 }
 
 /* Writes the bytes, reads the lines back and joins their text. */
@@ -194,7 +182,6 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(options_come_back_as_they_were_written),
                 cmocka_unit_test(restart_policies),
-                cmocka_unit_test(signals_by_name_and_number),
                 cmocka_unit_test(a_log_keeps_every_byte_of_text),
                 cmocka_unit_test(a_log_replaces_what_is_no_text),
                 cmocka_unit_test(damaged_log_lines_are_refused),
