@@ -31,6 +31,7 @@ test='
 conformance='
         bats gcc jq libc6-dev libseccomp-dev crun runc procps util-linux iproute2 busybox-static
         dpkg-dev gawk python3 uidmap
+        buildah catatonit containernetworking-plugins iptables openssl podman skopeo slirp4netns socat
         golang-go golang-github-opencontainers-runc-dev golang-github-seccomp-libseccomp-golang-dev
 '
 

@@ -64,19 +64,22 @@ replace() {
 add_user() {
         { cat /etc/passwd; echo "rootless:x:2000:2000::$WORK/tmp/home:/bin/bash"; } | replace /etc/passwd
         { cat /etc/group; echo "rootless:x:2000:"; } | replace /etc/group
-        if [ "$SUITE" = runc-rootless-idmap ]; then
+        if [ "$SUITE" != runc-rootless ]; then
                 echo "rootless:$SUBIDS" | replace /etc/subuid
                 echo "rootless:$SUBIDS" | replace /etc/subgid
         fi
         mkdir -p "$WORK/tmp/home"
         chown 2000:2000 "$WORK/tmp/home"
+        mkdir -p /run/user/2000
+        chown 2000:2000 /run/user/2000
 }
 
 # Runs a command as the suite wants it: as root, or as an unprivileged user.
 as_user() {
         case $SUITE in
         *-rootless*)
-                setpriv --reuid 2000 --regid 2000 --clear-groups env HOME="$WORK/tmp/home" USER=rootless "$@"
+                setpriv --reuid 2000 --regid 2000 --clear-groups env HOME="$WORK/tmp/home" USER=rootless \
+                        XDG_RUNTIME_DIR=/run/user/2000 "$@"
                 ;;
         *) "$@" ;;
         esac
@@ -130,7 +133,7 @@ run_crun() {
         done
 }
 
-. "$(dirname "$0")/podman.bash"
+. "$(dirname "$0")/engines.bash"
 own_hierarchies
 # crun 1.8.1 takes a cgroup2 mounted beside version 1 for the one to use, and fails where it has no controllers.
 if [ "$RUNTIME" = crun ] && [ -d /sys/fs/cgroup/unified ]; then

@@ -28,7 +28,7 @@ RESULTS=$CONFORMANCE/results
 peer_of() {
         case $1 in
         runc*) echo runc ;;
-        crun* | podman*) echo crun ;;
+        crun | podman* | buildah) echo crun ;;
         *) return 1 ;;
         esac
 }

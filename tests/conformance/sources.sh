@@ -9,7 +9,6 @@ SOURCE=$(cd "$HERE/../.." && pwd)
 FETCHED=$CONFORMANCE
 RUNC=$CONFORMANCE/runc
 CRUN=$CONFORMANCE/crun
-LIBPOD=$CONFORMANCE/libpod
 . "$SOURCE/tests/helpers/debian-source.bash"
 
 # The suite's programs, with the Go libraries that Debian has as packages.
@@ -78,7 +77,11 @@ make_podman_image() {
         touch --date=@1600000000 "$home/testimage-id"
         printf '#!/bin/sh\necho "Confirmed: testimage pause invoked as $0"\nwhile :; do sleep 0.1; done\n' >"$home/pause"
         ln -s /proc/mounts "$work/rootfs/etc/mtab"
+        printf '%s\n' 'sync:x:5:0:sync:/sbin:/bin/sync' 'guest:x:405:100:guest:/dev/null:/sbin/nologin' \
+                >>"$work/rootfs/etc/passwd"
+        ln -s busybox "$work/rootfs/bin/busybox-extras"
         echo 'ID=testimage' >"$work/rootfs/etc/os-release"
+        echo 'domain 53/udp' >"$work/rootfs/etc/services"
         chmod 755 "$home/pause"
         # Debian's busybox has none.
         gcc -static -O -x c -o "$work/rootfs/bin/printenv" - <<'END'
@@ -100,7 +103,8 @@ END
 sh "$SOURCE/tests/packages.sh" conformance
 fetch runc "$RUNC"
 fetch crun "$CRUN"
-fetch libpod "$LIBPOD"
+fetch libpod "$CONFORMANCE/libpod"
+fetch golang-github-containers-buildah "$CONFORMANCE/buildah"
 build_runc_helpers
 build_crun_init
 make_images
