@@ -152,7 +152,7 @@ test: ## install what is needed, build, and run every test; ends with "N passed,
 
 test-programs: all $(UNIT_TESTS)
 
-conformance: all ## run the test suites of runc and crun against myrun and against them
+conformance: all ## run the test suites of runc, crun, Podman and Buildah against myrun and against runc and crun
 	$(Q)BUILD="$(abspath $(BUILD))" tests/conformance/run.sh $(SUITES)
 
 bench: all ## measure against crun, runc and the reference plugins

@@ -17,7 +17,7 @@ configure_engines() {
 driver = "overlay"
 graphroot = "$WORK/podman/storage"
 runroot = "$WORK/podman/run"
-rootless_storage_path = "$WORK/tmp/home/storage"
+rootless_storage_path = "/home/rootless/storage"
 END
         cat >"$etc/containers.conf" <<END
 [containers]
@@ -52,13 +52,22 @@ END
         [ "$RUNTIME" = crun ] || as_user ln -s "$RUNTIME" "$name/crun"
 }
 
+# Cases of NOTIFY_SOCKET ask first whether systemd is there, and then need nothing of it.
+stand_in_for_systemctl() {
+        printf '#!/bin/sh\n[ "$1" = list-units ]\n' >"$WORK/bin/systemctl"
+        chmod 755 "$WORK/bin/systemctl"
+}
+
 run_podman() {
         local file
 
         configure_engines
+        stand_in_for_systemctl
+        export PATH=$WORK/bin:$PATH
         export PODMAN=/usr/bin/podman PODMAN_TIMEOUT=60
         as_user "$PODMAN" import --change 'WORKDIR /home/podman' --change 'LABEL created_by=test/system/build-testimage' \
                 --change 'LABEL created_at=2022-06-15T00:00:00Z' \
+                --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
                 --change 'CMD ["/bin/echo", "This container is intended for podman CI testing"]' \
                 "$WORK/suites/podman-image.tar" "$PODMAN_IMAGE" || exit 125
         cd "$WORK/suites/libpod/test/system" || exit 125

@@ -62,23 +62,22 @@ replace() {
 }
 
 add_user() {
-        { cat /etc/passwd; echo "rootless:x:2000:2000::$WORK/tmp/home:/bin/bash"; } | replace /etc/passwd
+        { cat /etc/passwd; echo "rootless:x:2000:2000::/home/rootless:/bin/bash"; } | replace /etc/passwd
         { cat /etc/group; echo "rootless:x:2000:"; } | replace /etc/group
         if [ "$SUITE" != runc-rootless ]; then
                 echo "rootless:$SUBIDS" | replace /etc/subuid
                 echo "rootless:$SUBIDS" | replace /etc/subgid
         fi
-        mkdir -p "$WORK/tmp/home"
-        chown 2000:2000 "$WORK/tmp/home"
-        mkdir -p /run/user/2000
-        chown 2000:2000 /run/user/2000
+        mount -t tmpfs tmpfs /home
+        mkdir -p /home/rootless /run/user/2000
+        chown 2000:2000 /home/rootless /run/user/2000
 }
 
 # Runs a command as the suite wants it: as root, or as an unprivileged user.
 as_user() {
         case $SUITE in
         *-rootless*)
-                setpriv --reuid 2000 --regid 2000 --clear-groups env HOME="$WORK/tmp/home" USER=rootless \
+                setpriv --reuid 2000 --regid 2000 --clear-groups env HOME=/home/rootless USER=rootless \
                         XDG_RUNTIME_DIR=/run/user/2000 "$@"
                 ;;
         *) "$@" ;;
