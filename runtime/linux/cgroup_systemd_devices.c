@@ -71,7 +71,8 @@ static bool put_rules(struct json_writer *writer, const struct runtime_device_ru
 static bool put_all(struct json_writer *writer, const struct runtime_resources *resources, size_t first,
                     const char *devices) {
         return put_rules(writer, cgroup_default_device_rules, cgroup_default_device_rule_count, devices) &&
-               put_rules(writer, resources->devices + first, resources->device_count - first, devices);
+               (first == resources->device_count ||
+                put_rules(writer, resources->devices + first, resources->device_count - first, devices));
 }
 
 void cgroup_unit_put_devices(struct json_writer *writer, const struct runtime_resources *resources) {
