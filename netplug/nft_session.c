@@ -86,6 +86,7 @@ static int transact(nft_stage stage, void *context, bool send, struct error *err
                         r = session_commit(&session, err);
                 if (r != -ERESTART && r != -EINTR)
                         return r;
+                error_clear(err);
         }
         (void) error_set(err, EAGAIN, "the firewall rules do not stand still");
         return error_hint(err, "another program changes them all the time; try again later");
