@@ -8,6 +8,11 @@
 
 /* The kernel's dump messages are at most this large (NLMSG_GOODSIZE is less). */
 #define RECEIVE_SIZE (64 * 1024)
+/*
+ * Zeros behind an answer: a message that ends within its fixed part, a number or a text is read as if it went on
+ * with zeros, and nobody reads what is not ours. The largest fixed part is struct tcmsg's or ifinfomsg's.
+ */
+#define RECEIVE_GUARD 64
 /* Room for a batch of some thousand set elements. */
 #define SEND_BUFFER (8 * 1024 * 1024)
 
@@ -69,7 +74,11 @@ static int send_all(struct netlink *netlink, const void *data, size_t size) {
         return sent < 0 ? -errno : 0;
 }
 
-/* Receives one datagram. Returns its size or a negative errno. */
+static char *receive_buffer(void) {
+        return xcalloc(1, RECEIVE_SIZE + RECEIVE_GUARD);
+}
+
+/* Receives one datagram into a receive_buffer(). Returns its size or a negative errno. */
 static ssize_t receive(const struct netlink *netlink, char *buffer) {
         ssize_t got;
 
@@ -78,7 +87,10 @@ static ssize_t receive(const struct netlink *netlink, char *buffer) {
         while (got < 0 && errno == EINTR);
         if (got < 0)
                 return -errno;
-        return got > RECEIVE_SIZE ? -EMSGSIZE : got;
+        if (got > RECEIVE_SIZE)
+                return -EMSGSIZE;
+        memset(buffer + got, 0, RECEIVE_GUARD);
+        return got;
 }
 
 const struct nlattr *netlink_attribute(const void *attributes, size_t size, int type) {
@@ -96,6 +108,11 @@ const struct nlattr *netlink_attribute(const void *attributes, size_t size, int 
                 at += step;
         }
         return NULL;
+}
+
+/* 0, or what failed as a negative errno. */
+static int answer_code(const struct nlmsgerr *answer) {
+        return answer->error == 0 || (answer->error < 0 && answer->error > -4096) ? answer->error : -EBADMSG;
 }
 
 /* Copies the kernel's own words out of an extended acknowledgement. */
@@ -121,7 +138,7 @@ static void read_extended(const struct nlmsghdr *header, struct netlink_failure 
 int netlink_batch_send(struct netlink *netlink, struct netlink_batch *batch, size_t acknowledge,
                        struct netlink_failure *failure) {
         uint32_t first = number_messages(netlink, batch, acknowledge), last = first + (uint32_t) acknowledge;
-        _cleanup_free_ char *buffer = xcalloc(1, RECEIVE_SIZE);
+        _cleanup_free_ char *buffer = receive_buffer();
         struct netlink_failure seen = {0};
         bool done = false;
         int r;
@@ -143,7 +160,7 @@ int netlink_batch_send(struct netlink *netlink, struct netlink_batch *batch, siz
                                 continue;
                         if (answer->error != 0 && seen.code == 0) {
                                 seen.index = index;
-                                seen.code = -answer->error;
+                                seen.code = -answer_code(answer);
                                 read_extended(header, &seen);
                         }
                         done |= header->nlmsg_seq == last || (batch->transaction && answer->error != 0 && index == 0);
@@ -174,9 +191,8 @@ static int handle_datagram(char *buffer, int size, uint32_t sequence, bool *inte
                 if (header->nlmsg_type == NLMSG_DONE)
                         return 1;
                 if (header->nlmsg_type == NLMSG_ERROR) {
-                        const struct nlmsgerr *answer = NLMSG_DATA(header);
-
-                        return answer->error ? answer->error : 1;
+                        r = answer_code(NLMSG_DATA(header));
+                        return r < 0 ? r : 1;
                 }
                 r = handler ? handler(header, context) : 0;
         }
@@ -184,7 +200,7 @@ static int handle_datagram(char *buffer, int size, uint32_t sequence, bool *inte
 }
 
 int netlink_exchange(struct netlink *netlink, struct nlmsghdr *header, netlink_handler handler, void *context) {
-        _cleanup_free_ char *buffer = xcalloc(1, RECEIVE_SIZE);
+        _cleanup_free_ char *buffer = receive_buffer();
         uint32_t sequence = ++netlink->sequence;
         bool interrupted = false;
         int r;
