@@ -51,7 +51,7 @@ int cni_error_parse(const char *text, size_t size, struct error *err) {
 
         if (json_parse(arena, text, size, NULL, &root, NULL) < 0 || root->type != JSON_OBJECT ||
             json_get_string(root, "msg", &message, NULL) < 0 || json_get_string(root, "details", &details, NULL) < 0 ||
-            json_get_i64(root, "code", 0, INT32_MAX, &code, NULL) < 0 || !message) {
+            json_get_i64(root, "code", 0, INT32_MAX, &code, NULL) < 0 || str_empty(message)) {
                 while (size > 0 && isspace((unsigned char) text[size - 1]))
                         size--;
                 (void) error_set(err, EIO, "the plugin failed without an error object%s%.*s", size ? ": " : "",

@@ -114,16 +114,21 @@ static void a_bad_result_names_the_field(void **state) {
 }
 
 static void error_objects_are_written_and_read(void **state) {
-        char *text = cni_error_write("1.0.0", CNI_CODE_INVALID_CONFIG, "bad \"thing\"", "do better");
+        char *written = cni_error_write("1.0.0", CNI_CODE_INVALID_CONFIG, "bad \"thing\"", "do better");
+        const char *text = written;
         struct error err = {0};
 
         (void) state;
         assert_int_equal(cni_error_parse(text, strlen(text), &err), CNI_CODE_INVALID_CONFIG);
         assert_string_equal(err.message, "bad \"thing\"");
         assert_string_equal(err.hint, "do better");
-        free(text);
+        free(written);
         assert_int_equal(cni_error_parse("Segmentation fault\n", 19, &err), 0);
         assert_non_null(strstr(err.message, "Segmentation fault"));
+        /* One that says nothing is quoted, too. */
+        text = "{\"code\":7,\"msg\":\"\",\"details\":\"\"}";
+        assert_int_equal(cni_error_parse(text, strlen(text), &err), 0);
+        assert_non_null(strstr(err.message, text));
 }
 
 static void a_plugin_gets_what_is_its_own(void **state) {
