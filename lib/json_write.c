@@ -13,23 +13,6 @@ static void add_line(struct json_writer *writer) {
                 str_buf_add_bytes(&writer->out, " ", 1);
 }
 
-/* The length of the well-formed UTF-8 sequence at `text` (RFC 3629), or 0 if there is none. */
-static size_t utf8_length(const char *text) {
-        const unsigned char *byte = (const unsigned char *) text;
-        size_t length = byte[0] < 0x80 ? 1 : byte[0] < 0xc2 ? 0 : byte[0] < 0xe0 ? 2 : byte[0] < 0xf0 ? 3 : 4;
-
-        if (byte[0] > 0xf4)
-                return 0;
-        for (size_t i = 1; i < length; i++)
-                if ((byte[i] & 0xc0) != 0x80)
-                        return 0;
-        /* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
-        if ((byte[0] == 0xe0 && byte[1] < 0xa0) || (byte[0] == 0xed && byte[1] > 0x9f) ||
-            (byte[0] == 0xf0 && byte[1] < 0x90) || (byte[0] == 0xf4 && byte[1] > 0x8f))
-                return 0;
-        return length;
-}
-
 /* Bytes that are not UTF-8, as a container may print them, become U+FFFD: a document stays readable for all. */
 static void add_quoted(struct str_buf *out, const char *text) {
         static const char hex[] = "0123456789abcdef";
@@ -38,7 +21,7 @@ static void add_quoted(struct str_buf *out, const char *text) {
         str_buf_add_bytes(out, "\"", 1);
         for (;; text++) {
                 unsigned char c = (unsigned char) *text;
-                size_t length = c < 0x80 ? 1 : utf8_length(text);
+                size_t length = c < 0x80 ? 1 : str_utf8_length(text);
                 const char *escape = length == 0 ? "\xef\xbf\xbd" : NULL;
                 char code[] = "\\u00xx";
 

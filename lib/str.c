@@ -318,3 +318,30 @@ int str_to_duration(const char *text, int64_t *out) {
         *out = (int64_t) (total + 0.5L);
         return 0;
 }
+
+size_t str_utf8_length(const char *text) {
+        const unsigned char *byte = (const unsigned char *) text;
+        size_t length = byte[0] < 0x80 ? 1 : byte[0] < 0xc2 ? 0 : byte[0] < 0xe0 ? 2 : byte[0] < 0xf0 ? 3 : 4;
+
+        if (byte[0] > 0xf4)
+                return 0;
+        for (size_t i = 1; i < length; i++)
+                if ((byte[i] & 0xc0) != 0x80)
+                        return 0;
+        /* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
+        if ((byte[0] == 0xe0 && byte[1] < 0xa0) || (byte[0] == 0xed && byte[1] > 0x9f) ||
+            (byte[0] == 0xf0 && byte[1] < 0x90) || (byte[0] == 0xf4 && byte[1] > 0x8f))
+                return 0;
+        return length;
+}
+
+bool str_is_utf8(const char *text) {
+        while (*text) {
+                size_t length = str_utf8_length(text);
+
+                if (length == 0)
+                        return false;
+                text += length;
+        }
+        return true;
+}

@@ -84,3 +84,9 @@ int str_to_bytes(const char *text, int64_t *out);
 
 /** A span as docker writes it: "90", "1m30s", "1.5h", "300ms", in nanoseconds; a bare number is seconds. */
 int str_to_duration(const char *text, int64_t *out);
+
+/** The length of the well-formed UTF-8 sequence at `text` (RFC 3629), or 0 if there is none. */
+size_t str_utf8_length(const char *text);
+
+/** False for text that a JSON document cannot hold as it is. */
+bool str_is_utf8(const char *text);

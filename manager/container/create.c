@@ -205,6 +205,10 @@ static int check_options(const struct container *container, struct error *err) {
         if (r == 0 && !str_empty(container->working_dir) && container->working_dir[0] != '/')
                 r = error_set(err, EINVAL, "the working directory '%s' is invalid, it needs to be an absolute path",
                               container->working_dir);
+        for (size_t i = 0; r == 0 && i < options->label.count; i++)
+                /* Two names that are not would be the same in the container's record, which then nobody reads. */
+                if (!str_is_utf8(options->label.items[i]))
+                        r = error_set(err, EINVAL, "invalid --label %s: not UTF-8", options->label.items[i]);
         for (size_t i = 0; r == 0 && i < options->add_host.count; i++)
                 if (!strpbrk(options->add_host.items[i], ":="))
                         r = error_set(err, EINVAL, "invalid --add-host %s: expected HOST:IP",

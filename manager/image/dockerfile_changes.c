@@ -366,6 +366,9 @@ static int apply_one(struct change *change, const char *line, struct error *err)
         while (end > 0 && isspace((unsigned char) rest[end - 1]))
                 end--;
         trimmed = xstrndup(rest, end);
+        /* In a document two names that are not would become the same. */
+        if (!str_is_utf8(trimmed))
+                return error_set(err, EINVAL, "change \"%s\": not UTF-8", line);
         for (size_t i = 0; i < ARRAY_SIZE(instructions); i++) {
                 if (strlen(instructions[i].name) != length || strncasecmp(instructions[i].name, text, length) != 0)
                         continue;

@@ -547,6 +547,8 @@ peer_archive() {
         assert_clear_error "RUN true" "CMD"
         run mymgr import -c 'EXPOSE 99999' a.tar x
         assert_clear_error "99999"
+        run mymgr import -c $'VOLUME /a\xff /a\xfe' a.tar x
+        assert_clear_error VOLUME "not UTF-8"
 }
 
 @test "images prints a table, ids, templates and JSON" {

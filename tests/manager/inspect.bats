@@ -43,6 +43,13 @@ teardown() {
         assert_equal "$(mymgr inspect -f '{{.State.Status | json}}' t)" '"created"'
 }
 
+@test "labels that the record could not tell apart are refused" {
+        run mymgr create --name t --network none --label $'a\xff=1' --label $'a\xfe=2' busybox true
+        assert_clear_error --label "not UTF-8"
+        run mymgr ps -a
+        assert_success
+}
+
 @test "templates that are wrong say what is" {
         mymgr create --name t --network none busybox true
         run mymgr inspect -f '{{.NoSuchField}}' t

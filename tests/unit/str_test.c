@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../../lib/cleanup.h"
 #include "../../lib/error.h"
 #include "../../lib/str.h"
 
@@ -106,6 +107,18 @@ static void grows_text(void **state) {
         assert_int_equal(strlen(buf.data), 3890);
 }
 
+static void tells_what_is_utf8(void **state) {
+        static const char *const good[] = {"", "a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+        /* Cut short, overlong, a surrogate, beyond the last character, a byte that never occurs. */
+        static const char *const bad[] = {"\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\xff"};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+                assert_true(str_is_utf8(good[i]));
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                assert_false(str_is_utf8(bad[i]));
+}
+
 static void errors_read_outside_in(void **state) {
         _cleanup_free_ char *text = NULL;
         struct error err = {0};
@@ -130,6 +143,7 @@ int main(void) {
                 cmocka_unit_test(reads_lists_of_numbers),
                 cmocka_unit_test(splits_and_joins_lists),
                 cmocka_unit_test(grows_text),
+                cmocka_unit_test(tells_what_is_utf8),
                 cmocka_unit_test(errors_read_outside_in),
         };
 
