@@ -75,7 +75,7 @@ NETPLUG_LIBS := -Wl,--no-warnings -lnl-3 -lresolv -l:libyajl_s.a
 MANAGER_LIBS := -Wl,--no-warnings -larchive -lcrypto -lcap -l:libyajl_s.a -lnettle -lacl -llzma -lzstd -llz4 -lbz2 -lz
 endif
 
-.PHONY: all runtime netplug manager image demo install uninstall test test-programs unit-test lint lint-format lint-cppcheck lint-tidy format conformance bench clean help deps
+.PHONY: all runtime netplug manager image demo install uninstall test test-programs fuzz fuzz-programs unit-test lint lint-format lint-cppcheck lint-tidy format conformance bench clean help deps
 .DELETE_ON_ERROR:
 
 all: runtime netplug manager image ## build everything into build/
@@ -145,6 +145,45 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libunit.a $(BASE)
 unit-test: $(UNIT_TESTS) ## run the C unit tests alone
 	$(Q)for t in $(UNIT_TESTS); do $$t || exit 1; done
 
+# Fuzz targets: one program a file tests/fuzz/NAME_fuzz.c, with clang's libFuzzer, over the same rooms as the unit tests.
+FUZZ_CC ?= clang
+comma := ,
+FUZZ_TIME ?= 60
+FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
+FUZZ_CFLAGS := -std=gnu17 -O1 -g -fno-omit-frame-pointer -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' \
+               -DPREFIX='"$(PREFIX)"' -DSANITIZE=1 -Wno-gnu-variable-sized-type-not-at-end -fsanitize=address,undefined -fno-sanitize-recover=all \
+               $(shell $(PKG_CONFIG) --cflags libnl-3.0)
+FUZZ_OBJECTS := $(patsubst $(BUILD)/obj/%,$(BUILD)/fuzz/obj/%,$(LIB_OBJECTS) $(SPEC_OBJECTS) $(UNIT_OBJECTS))
+FUZZ_SHARED := $(BUILD)/fuzz/obj/tests/fuzz/fuzz.o $(BUILD)/fuzz/obj/tests/fuzz/mutate.o
+
+# Apart, because mymgr's link_delete() is another.
+$(BUILD)/libfuzz_netplug.a: $(filter $(BUILD)/fuzz/obj/netplug/%,$(FUZZ_OBJECTS))
+$(BUILD)/libfuzz.a: $(filter-out $(BUILD)/fuzz/obj/netplug/%,$(FUZZ_OBJECTS))
+FUZZ_LIBRARIES := $(BUILD)/libfuzz_netplug.a $(BUILD)/libfuzz.a
+
+$(BUILD)/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  FUZZ-CC $<"
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+# These meet a kernel of their own (tests/fuzz/kernel.h).
+FUZZ_KERNEL := $(BUILD)/fuzz/netlink $(BUILD)/fuzz/plugin
+$(FUZZ_KERNEL): $(BUILD)/fuzz/obj/tests/fuzz/kernel.o
+$(FUZZ_KERNEL): FUZZ_WRAP = $(addprefix -Wl$(comma)--wrap=,$(sort $(shell grep -o '__wrap_[a-z0-9_]*' tests/fuzz/kernel.c | sed 's/__wrap_//')))
+
+$(BUILD)/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/%_fuzz.o $(FUZZ_SHARED) $(FUZZ_LIBRARIES)
+	@echo "  LD      $@"
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) $(FUZZ_WRAP) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(FUZZ_LIBRARIES) \
+		-larchive -lcrypto -lyajl -lseccomp -lcap -lnl-3 -lresolv
+
+.SECONDARY: $(FUZZ_SHARED) $(BUILD)/fuzz/obj/tests/fuzz/kernel.o $(patsubst $(BUILD)/fuzz/%,$(BUILD)/fuzz/obj/tests/fuzz/%_fuzz.o,$(FUZZ_TARGETS))
+-include $(FUZZ_OBJECTS:.o=.d) $(FUZZ_SHARED:.o=.d) $(patsubst $(BUILD)/fuzz/%,$(BUILD)/fuzz/obj/tests/fuzz/%_fuzz.d,$(FUZZ_TARGETS))
+
+fuzz-programs: $(FUZZ_TARGETS)
+
+fuzz: fuzz-programs ## fuzz every target FUZZ_TIME seconds (60); what is found and learnt stays in build/fuzz
+	$(Q)BUILD="$(abspath $(BUILD))" tests/fuzz/run.sh --seconds "$(FUZZ_TIME)" $(TARGETS)
+
 test: ## install what is needed, build, and run every test; ends with "N passed, N failed"
 	$(Q)sh tests/packages.sh all
 	$(Q)$(MAKE) --no-print-directory BUILD="$(BUILD)" test-programs
@@ -167,7 +206,7 @@ demo: ## install what is needed, build, and run the main job on the default imag
 	$(Q)BUILD="$(abspath $(BUILD))" sh tests/demo.sh
 
 C_FILES = $(call sources,lib spec runtime netplug manager) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/helpers/*.c)
-H_FILES = $(wildcard lib/*.h spec/*.h runtime/*.h runtime/*/*.h netplug/*.h manager/*.h manager/*/*.h)
+H_FILES = $(wildcard tests/fuzz/*.h lib/*.h spec/*.h runtime/*.h runtime/*/*.h netplug/*.h manager/*.h manager/*/*.h)
 
 LINT_JOBS := $(shell nproc)
 

@@ -18,7 +18,7 @@ build='
 # What the tests, the linters and the benchmark need: tools, and the peers we are compared with.
 test='
         attr bats bind9-dnsutils dnsmasq-base jq libcmocka-dev libnftables-dev
-        clang-format clang-tidy cppcheck mandoc
+        clang clang-format clang-tidy cppcheck libclang-rt-14-dev mandoc
         iperf3 iptables iputils-ping nftables socat strace time xz-utils zstd
         buildah catatonit containerd containernetworking-plugins crun docker.io podman runc skopeo umoci
         debian-archive-keyring mmdebstrap

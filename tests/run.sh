@@ -132,7 +132,7 @@ done
 if [ $# -eq 0 ]; then
         want_unit=1
         cd "$SOURCE" || exit 1
-        for file in tests/{runtime,netplug,manager,acceptance,peers}/*.bats tests/vm/run.sh; do
+        for file in tests/{fuzz,runtime,netplug,manager,acceptance,peers}/*.bats tests/vm/run.sh; do
                 [ ! -e "$file" ] || suites+=("$file")
         done
 fi
