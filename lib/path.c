@@ -286,6 +286,14 @@ char *path_clean(const char *path) {
         return str_empty(joined) ? xstrdup(".") : take_ptr(joined);
 }
 
+bool path_is_within(const char *path, const char *directory) {
+        size_t size = strlen(directory);
+
+        if (str_equal(directory, "/"))
+                return path[0] == '/';
+        return strncmp(path, directory, size) == 0 && (path[size] == '\0' || path[size] == '/');
+}
+
 char *path_join(const char *directory, const char *name) {
         size_t length = strlen(directory);
 

@@ -72,6 +72,9 @@ bool path_is_id(const char *text);
 /** Removes "//", "/./" and "/../" by text alone, as Go's path.Clean; the caller frees it. */
 char *path_clean(const char *path);
 
+/** True if the path, absolute and clean as the directory is, names the directory or something in it. */
+bool path_is_within(const char *path, const char *directory);
+
 /** "a/b" from "a" and "b", with one slash between; the caller frees it. */
 char *path_join(const char *directory, const char *name);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/path.h"
 #include "mount_table.h"
 #include "mounts.h"
 
@@ -91,12 +92,6 @@ static int pivot(struct error *err) {
         return 0;
 }
 
-static bool is_below(const char *path, const char *directory) {
-        size_t size = strlen(directory);
-
-        return strncmp(path, directory, size) == 0 && (path[size] == '\0' || path[size] == '/');
-}
-
 /*
  * The host's mounts stay below the container's root when that is only moved over "/". A proc or sysfs among
  * them that nothing covers would let a user namespace in the container mount its own without masked paths, so
@@ -105,12 +100,12 @@ static bool is_below(const char *path, const char *directory) {
 static int hide_host_filesystems(const char *rootfs, struct error *err) {
         static const char *const types[] = {"proc", "sysfs", NULL};
         _cleanup_mount_table_ struct mount_table table = {0};
-        int r = mount_table_read(&table, types, err);
+        int r = mount_table_read(&table, 0, types, err);
 
         for (size_t i = table.count; r == 0 && i-- > 0;) {
                 const char *path = table.paths[i];
 
-                if (is_below(path, rootfs) || umount2(path, MNT_DETACH) == 0)
+                if (path_is_within(path, rootfs) || umount2(path, MNT_DETACH) == 0)
                         continue;
                 if (errno != EINVAL && errno != EPERM)
                         r = error_errno(err, errno, "the host's %s cannot be hidden", path);
