@@ -213,7 +213,7 @@ static int enter_root(struct init *init, struct error *err) {
                 return r;
         r = rootfs_enter(&launch->rootfs, err);
         rootfs_close(&launch->rootfs);
-        return r;
+        return r < 0 ? r : devices_reopen_null(err);
 }
 
 static int set_up(struct init *init, struct error *err) {

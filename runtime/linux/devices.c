@@ -245,3 +245,26 @@ int devices_bind_console(int rootfs_fd, int slave_fd, struct error *err) {
         r = tree < 0 ? tree : mount_attach(tree, target, err);
         return r < 0 ? error_wrap(err, "/dev/console") : 0;
 }
+
+static bool is_null(int fd) {
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && is_device(&st, &defaults[0]);
+}
+
+int devices_reopen_null(struct error *err) {
+        _cleanup_fd_ int null = -1;
+
+        for (int fd = 0; fd <= 2; fd++) {
+                if (!is_null(fd))
+                        continue;
+                if (null < 0)
+                        null = open("/dev/null", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+                /* An image may have anything else there, or nothing. */
+                if (null < 0 || !is_null(null))
+                        return 0;
+                if (dup3(null, fd, 0) < 0)
+                        return error_errno(err, errno, "/dev/null");
+        }
+        return 0;
+}

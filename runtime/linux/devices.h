@@ -25,3 +25,9 @@ int devices_create(int rootfs_fd, const struct runtime_linux *config, bool bind,
 
 /** Binds the slave side of the container's terminal on /dev/console. */
 int devices_bind_console(int rootfs_fd, int slave_fd, struct error *err);
+
+/**
+ * Puts the container's own null device where standard streams are the host's: one that is not in the
+ * container's mounts cannot be saved by criu. To be called once the root is the container's.
+ */
+int devices_reopen_null(struct error *err);

@@ -256,3 +256,11 @@ Groups:.5 2000 ?
         run setpriv --groups 7,8 "$MYRUN" --root "$ROOT" run "$ID"
         assert_output "0 7 8"
 }
+
+# One that is the host's could not be saved by criu, and leads to a mount of the host.
+@test "standard streams on the null device are on the container's own" {
+        set_args sh -c 'stat -L -c %d /dev/null /proc/self/fd/0 /proc/self/fd/2 | sort -u | wc -l'
+        run sh -c '"$1" --root "$2" run "$3" </dev/null 2>/dev/null' sh "$MYRUN" "$ROOT" "$ID"
+        assert_success
+        assert_output 1
+}
