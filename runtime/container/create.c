@@ -31,6 +31,7 @@
 #include "handover.h"
 #include "launch.h"
 #include "notify.h"
+#include "prepare.h"
 #include "sync.h"
 
 /* What a create has at any moment, and so what a failed one must undo. */
@@ -50,28 +51,6 @@ struct creation {
         sigset_t signal_mask;
         char created[TIMESTAMP_MAX];
 };
-
-static int check_process(struct creation *creation, struct error *err) {
-        const struct create_options *options = creation->options;
-        struct runtime_config *config = &creation->bundle.config;
-        bool terminal;
-
-        /* config.md: the process is required when the container is started. */
-        if (!config->process && !options->wait_for_start)
-                return error_set(err, EINVAL, "process: required, but missing");
-        if (!config->process)
-                config->process = &bundle_no_process;
-        terminal = config->process->terminal;
-        if (terminal && options->detach && !options->console_socket) {
-                error_set(err, EINVAL, "process.terminal: nobody would hold the terminal of a detached container");
-                return error_hint(err, "use --console-socket, or set process.terminal to false");
-        }
-        if (!terminal && options->console_socket)
-                return error_set(err, EINVAL, "--console-socket: process.terminal is false");
-        if (terminal && !options->detach && options->console_socket)
-                return error_set(err, EINVAL, "--console-socket: only for create and for detached containers");
-        return 0;
-}
 
 /* Noted before anything is made, so that whoever cleans up after us knows what may be there. */
 static int plan_rdt(struct creation *creation, struct error *err) {
@@ -103,8 +82,6 @@ static int prepare_notify(struct creation *creation, struct error *err) {
 
 /* First of all the directory that `delete --force` looks for. */
 static int make_state(struct creation *creation, struct error *err) {
-        const struct bundle *bundle = &creation->bundle;
-        _cleanup_fd_ int config = -1;
         int r;
 
         creation->root_fd = state_open_root(creation->options->root, true, err);
@@ -114,25 +91,12 @@ static int make_state(struct creation *creation, struct error *err) {
         if (creation->launch.lock_fd < 0)
                 return creation->launch.lock_fd;
         creation->made_state = true;
-        creation->state = (struct state){
-                .oci_version = bundle->config.oci_version,
-                .id = creation->options->id,
-                .bundle = bundle->path,
-                .rootfs = bundle->rootfs,
-                .created = timestamp_format(timestamp_now(), true, creation->created),
-                .owner = geteuid(),
-                .systemd_cgroup = creation->options->systemd_cgroup,
-                .old_keyring = creation->options->no_new_keyring,
-                .cgroups_path = bundle->config.linux_.cgroups_path,
-                .annotations = bundle->config.annotations,
-        };
+        prepare_state(creation->options, &creation->bundle, creation->created, &creation->state);
         r = plan_rdt(creation, err);
         if (r < 0 || (r = prepare_notify(creation, err)) < 0 ||
             (r = state_write(creation->launch.lock_fd, &creation->state, NULL, NULL, err)) < 0)
                 return r;
-        config = openat(creation->launch.lock_fd, STATE_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        r = config < 0 ? -errno : fd_write_all(config, bundle->text, bundle->size);
-        return r < 0 ? error_errno(err, -r, "cannot keep the container's config") : 0;
+        return prepare_keep_config(creation->launch.lock_fd, &creation->bundle, err);
 }
 
 static int make_start_socket(struct creation *creation, struct error *err) {
@@ -174,41 +138,6 @@ static int prepare_root(struct creation *creation, struct error *err) {
         r = mount_plan_prepare(creation->bundle.arena, &request, &launch->mounts, err);
         if (r == 0 && mounts && config->linux_.namespaces[NAMESPACE_USER].present && !launch->mounts.binds_dev)
                 launch->device_nodes = devices_prepare(&config->linux_);
-        return r;
-}
-
-static bool mounts_cgroups(const struct runtime_config *config) {
-        for (size_t i = 0; i < config->mount_count; i++)
-                if (str_equal(config->mounts[i].type, "cgroup"))
-                        return true;
-        return false;
-}
-
-static int make_cgroup(struct creation *creation, struct error *err) {
-        const struct runtime_config *config = &creation->bundle.config;
-        const struct create_options *options = creation->options;
-        struct cgroup_request request = {
-                .container_id = options->id,
-                .cgroups_path = config->linux_.cgroups_path,
-                .systemd = options->systemd_cgroup,
-                .rootless = options->rootless.set ? options->rootless.value : geteuid() != 0,
-                .insists = !options->rootless.set && geteuid() != 0 && config->linux_.cgroups_path,
-                .resources = config->linux_.resources,
-                .annotations = &config->annotations,
-                .complete = mounts_cgroups(config),
-        };
-        int r;
-
-        if (options->no_cgroup)
-                return 0;
-        r = cgroup_create(&request, &creation->launch.cgroup, err);
-
-        /* Root of a user namespace only looks like root. */
-        if ((r == -EACCES || r == -EPERM || r == -EROFS) && !request.rootless && !options->rootless.set &&
-            idmap_is_inside(creation->launch.proc_fd)) {
-                request.rootless = true;
-                r = cgroup_create(&request, &creation->launch.cgroup, err);
-        }
         return r;
 }
 
@@ -256,7 +185,8 @@ static int prepare(struct creation *creation, struct error *err) {
         launch->parent_socket = sockets[0];
         launch->init_socket = sockets[1];
         log_debug("bundle %s: config.json read, mounts and seccomp prepared", creation->bundle.path);
-        if ((r = make_cgroup(creation, err)) < 0 || creation->rdt_fd < 0)
+        r = prepare_cgroup(creation->options, config, launch->proc_fd, &launch->cgroup, err);
+        if (r < 0 || creation->rdt_fd < 0)
                 return r;
         return intel_rdt_create(creation->rdt_fd, config->linux_.intel_rdt, creation->options->id, err);
 }
@@ -613,8 +543,8 @@ int container_create(const struct create_options *options, struct created *out, 
         warn_of_preserved_fds(options->preserve_fds);
         if ((r = state_check_id(options->id, err)) >= 0 &&
             (r = bundle_open(options->bundle, options->config, &creation.bundle, err)) >= 0 &&
-            (r = check_process(&creation, err)) >= 0 && (r = make_state(&creation, err)) >= 0 &&
-            (r = prepare(&creation, err)) >= 0)
+            (r = prepare_check_process(options, &creation.bundle.config, err)) >= 0 &&
+            (r = make_state(&creation, err)) >= 0 && (r = prepare(&creation, err)) >= 0)
                 r = create_init(&creation, err);
         if (r < 0) {
                 prefer_report(&creation, err);
