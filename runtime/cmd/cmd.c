@@ -5,6 +5,7 @@
 
 #include "../../lib/log.h"
 #include "../../lib/str.h"
+#include "../container/foreground.h"
 
 int cmd_parse(const struct command *command, void *options, int *argc, char ***argv) {
         struct error err = {0};
@@ -69,4 +70,32 @@ int cmd_each(const char *root, const char *id, bool regex, cmd_action action, co
                         status = cmd_fail(&err);
         }
         return status;
+}
+
+/* Deleted by somebody else: nothing is left to do, even if the id has come to name another container. */
+static int finish(const struct create_options *request, pid_t pid, struct error *err) {
+        _cleanup_container_ struct container container = CONTAINER_INIT;
+        int r = container_open(request->root, request->id, &container, err);
+
+        if (r == -ENOENT && container.dir_fd < 0)
+                return 0;
+        if (r < 0)
+                return r;
+        r = state_lock(container.dir_fd, STATE_LOCK_TIMEOUT_MS, err);
+        if (r == -ENOENT || container.state.pid != pid)
+                return 0;
+        return r < 0 ? r : container_destroy(&container, err);
+}
+
+int cmd_stay(const struct create_options *request, struct created *created, bool keep) {
+        struct error err = {0};
+        struct error end_error = {0};
+        int status = foreground_wait(created, &err);
+
+        if (!keep && finish(request, created->pid, &end_error) < 0) {
+                log_error(&end_error);
+                if (status == 0)
+                        status = 1;
+        }
+        return status < 0 ? cmd_fail(&err) : status;
 }

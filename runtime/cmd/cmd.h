@@ -10,6 +10,7 @@
 #include "../../lib/error.h"
 #include "../../lib/options.h"
 #include "../container/container.h"
+#include "../container/create.h"
 
 #define PROGRAM "myrun"
 #define DEFAULT_ROOT "/run/myrun"
@@ -55,6 +56,13 @@ typedef int (*cmd_action)(const char *root, const char *id, const void *data, st
  */
 int cmd_each(const char *root, const char *id, bool regex, cmd_action action, const void *data);
 
+/**
+ * Stays with a container that is this process's child until it ends, and deletes it then.
+ * @keep: or leaves it as it is
+ * Returns the exit status: the container's, or 1 after a message.
+ */
+int cmd_stay(const struct create_options *request, struct created *created, bool keep);
+
 #define COMMAND(name) int cmd_##name(const struct command *command, void *context, int argc, char **argv)
 
 COMMAND(checkpoint);
@@ -67,6 +75,7 @@ COMMAND(kill);
 COMMAND(list);
 COMMAND(pause);
 COMMAND(ps);
+COMMAND(restore);
 COMMAND(resume);
 COMMAND(run);
 COMMAND(spec);
@@ -74,6 +83,7 @@ COMMAND(start);
 COMMAND(state);
 COMMAND(update);
 
+extern const struct option_row checkpoint_options_table[];
 extern const struct option_row create_options_table[];
 extern const struct option_row delete_options_table[];
 extern const struct option_row events_options_table[];
@@ -81,6 +91,7 @@ extern const struct option_row exec_options_table[];
 extern const struct option_row kill_options_table[];
 extern const struct option_row list_options_table[];
 extern const struct option_row ps_options_table[];
+extern const struct option_row restore_options_table[];
 extern const struct option_row run_options_table[];
 extern const struct option_row spec_options_table[];
 extern const struct option_row update_options_table[];

@@ -79,6 +79,8 @@ int cmd_features(const struct command *command, void *context, int argc, char **
         json_begin_object(&writer, "annotations");
         json_put_string(&writer, "io.github.seccomp.libseccomp.version", seccomp_library_version(arena));
         json_put_string(&writer, "org.myrun.version", VERSION);
+        /* Callers look for runc's name of it. */
+        json_put_string(&writer, "org.opencontainers.runc.checkpoint.enabled", "true");
         json_end_object(&writer);
         json_put_strings(&writer, "potentiallyUnsafeConfigAnnotations", unsafe_annotations);
         json_end_object(&writer);

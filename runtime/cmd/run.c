@@ -43,34 +43,6 @@ const struct option_row run_options_table[] = {
         {0},
 };
 
-/* Deleted by somebody else: nothing is left to do, even if the id has come to name another container. */
-static int finish(const struct create_options *request, pid_t pid, struct error *err) {
-        _cleanup_container_ struct container container = CONTAINER_INIT;
-        int r = container_open(request->root, request->id, &container, err);
-
-        if (r == -ENOENT && container.dir_fd < 0)
-                return 0;
-        if (r < 0)
-                return r;
-        r = state_lock(container.dir_fd, STATE_LOCK_TIMEOUT_MS, err);
-        if (r == -ENOENT || container.state.pid != pid)
-                return 0;
-        return r < 0 ? r : container_destroy(&container, err);
-}
-
-static int stay(const struct create_options *request, struct created *created, bool keep) {
-        struct error err = {0};
-        struct error end_error = {0};
-        int status = foreground_wait(created, &err);
-
-        if (!keep && finish(request, created->pid, &end_error) < 0) {
-                log_error(&end_error);
-                if (status == 0)
-                        status = 1;
-        }
-        return status < 0 ? cmd_fail(&err) : status;
-}
-
 static int run(const struct create_options *request, bool keep) {
         struct created created = {.pidfd = -1, .terminal = -1, .notify = -1};
         struct error err = {0};
@@ -82,7 +54,7 @@ static int run(const struct create_options *request, bool keep) {
                 /* The container is gone with it; its init is reaped by who comes after us. */
                 status = cmd_fail(&err);
         else if (!request->detach)
-                status = stay(request, &created, keep);
+                status = cmd_stay(request, &created, keep);
         else if (created.notify >= 0)
                 notify_forward(created.notify, created.pid, created.pidfd);
         fd_close_at(&created.pidfd);

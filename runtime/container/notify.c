@@ -76,6 +76,10 @@ int notify_prepare(struct arena *arena, struct runtime_config *config, int state
         return 0;
 }
 
+const char *notify_mount_point(int state_fd) {
+        return faccessat(state_fd, DIRECTORY, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? MOUNT_POINT : NULL;
+}
+
 int notify_listen(int state_fd, int *out, struct error *err) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         _cleanup_fd_ int fd = -1;

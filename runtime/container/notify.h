@@ -23,6 +23,9 @@ bool notify_wanted(void);
 int notify_prepare(struct arena *arena, struct runtime_config *config, int state_fd, const char *state_path,
                    struct error *err);
 
+/** Where the container has the directory of the socket; NULL: it has none. */
+const char *notify_mount_point(int state_fd);
+
 /** Opens the socket that the container will send to: *out, which is -1 if there is to be none. */
 int notify_listen(int state_fd, int *out, struct error *err);
 

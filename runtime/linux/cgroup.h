@@ -85,6 +85,9 @@ int cgroup_freeze(const struct cgroup *cgroup, bool frozen, struct error *err);
 /** 1 if frozen, 0 if not, or a negative errno. */
 int cgroup_frozen(const struct cgroup *cgroup, struct error *err);
 
+/** The directory whose freezer cgroup_freeze() uses, or NULL when there is none. */
+const char *cgroup_freezer_directory(const struct cgroup *cgroup);
+
 /** All processes of the cgroup and the cgroups below it; the caller frees *pids. Gone: zero processes. */
 int cgroup_pids(const struct cgroup *cgroup, pid_t **pids, size_t *count, struct error *err);
 

@@ -131,3 +131,10 @@ int cgroup_v1_frozen(const struct cgroup *cgroup, struct error *err) {
                 return 0;
         return r < 0 ? error_errno(err, -r, "cannot read the freezer's state") : !str_starts_with(state, "THAWED");
 }
+
+/* As the drivers choose: the newer freezer where there is one. */
+const char *cgroup_freezer_directory(const struct cgroup *cgroup) {
+        int index = cgroup->unified >= 0 ? cgroup->unified : cgroup_find_controller(cgroup, "freezer");
+
+        return index < 0 ? NULL : cgroup->hierarchies[index].directory;
+}
