@@ -20,7 +20,7 @@ test='
         attr bats bind9-dnsutils dnsmasq-base jq libcmocka-dev libnftables-dev
         clang clang-format clang-tidy cppcheck libclang-rt-14-dev mandoc
         iperf3 iptables iputils-ping nftables socat strace time xz-utils zstd
-        buildah catatonit containerd containernetworking-plugins crun docker.io podman runc skopeo umoci
+        buildah catatonit containerd containernetworking-plugins criu crun docker.io podman runc skopeo umoci
         debian-archive-keyring mmdebstrap
         e2fsprogs qemu-system-x86
         libasan8 libubsan1 uidmap

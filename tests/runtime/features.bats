@@ -96,6 +96,10 @@ schema_names() {
         [ "$(feature '.linux.capabilities | length')" -ge 41 ]
 }
 
+@test "it says that it can save containers" {
+        assert_equal "$(feature '.annotations["org.opencontainers.runc.checkpoint.enabled"]')" true
+}
+
 @test "it names the annotations that change what the runtime does, and the library it was built with" {
         assert_equal "$(feature '.potentiallyUnsafeConfigAnnotations | index("org.systemd.property.") != null')" true
         assert_equal "$(feature '.potentiallyUnsafeConfigAnnotations | index("run.oci.keep_original_groups") != null')" true

@@ -253,14 +253,6 @@ teardown() {
         assert_output_contains "config.json exists"
 }
 
-@test "checkpoint and restore say that they are not there" {
-        for command in checkpoint restore; do
-                run myrun $command "$ID"
-                assert_failure 1
-                assert_output_contains "$command: not supported in this build"
-        done
-}
-
 @test "the version has the shape of runc's" {
         run myrun --version
         assert_success
