@@ -6,8 +6,10 @@ import socket
 import sys
 
 server = socket.socket(socket.AF_UNIX)
-server.bind(sys.argv[1])
+# Once its name is there it can be connected to.
+server.bind(sys.argv[1] + ".new")
 server.listen(1)
+os.rename(sys.argv[1] + ".new", sys.argv[1])
 server.settimeout(60)
 peer, _ = server.accept()
 _, control, _, _ = peer.recvmsg(4096, socket.CMSG_SPACE(4))

@@ -121,7 +121,7 @@ for path in "${wanted[@]}"; do
 done
 tar -c -P -f "$work/disk" --transform "s,^$work/vm,/vm," "$work/vm" "${present[@]}"
 
-append="console=ttyS0 quiet panic=-1 net.ifnames=0 vm.init=$init"
+append="console=ttyS0 quiet no_timer_check panic=-1 net.ifnames=0 vm.init=$init"
 [ "$flavour" != systemd ] || append="$append systemd.wants=suite.service systemd.show_status=false"
 console=$BUILD/vm/console.$flavour.log
 mkfifo "$work/serial"
