@@ -111,6 +111,8 @@ static struct nl_msg *route_message(int index, const struct cni_result *result, 
                 put_address(message, RTA_DST, &destination);
         if (gateway)
                 put_address(message, RTA_GATEWAY, gateway);
+        if (route->source.family)
+                put_address(message, RTA_PREFSRC, &route->source);
         link_put_u32(message, RTA_OIF, (uint32_t) index);
         if (route->priority)
                 link_put_u32(message, RTA_PRIORITY, (uint32_t) route->priority);

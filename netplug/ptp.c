@@ -34,8 +34,9 @@ static unsigned int all_bits(const struct cni_address *address) {
         return address->family == AF_INET ? 32 : 128;
 }
 
-static void add_route(struct plugin_call *call, struct cni_result *to, const struct cni_address *destination,
-                      const struct cni_address *gateway) {
+/* @gateway: NULL for what is on the link itself */
+static struct cni_route *add_route(struct plugin_call *call, struct cni_result *to,
+                                   const struct cni_address *destination, const struct cni_address *gateway) {
         struct cni_route *route = cni_result_add_route(to, call->arena);
 
         route->destination = *destination;
@@ -43,6 +44,7 @@ static void add_route(struct plugin_call *call, struct cni_result *to, const str
                 route->gateway = *gateway;
         else
                 route->scope = RT_SCOPE_LINK;
+        return route;
 }
 
 /* The container's side: the gateway alone is on the link, everything else, the own network included, is behind it. */
@@ -50,12 +52,13 @@ static struct cni_result inner_side(struct plugin_call *call, const struct cni_r
         struct cni_result inner = {.ips = result->ips, .ip_count = result->ip_count};
 
         for (size_t i = 0; i < result->ip_count; i++) {
+                const struct cni_address *address = &result->ips[i].address;
                 struct cni_address gateway = result->ips[i].gateway;
 
                 gateway.prefix = all_bits(&gateway);
-                add_route(call, &inner, &gateway, NULL);
-                if (result->ips[i].address.prefix < all_bits(&result->ips[i].address))
-                        add_route(call, &inner, &result->ips[i].address, &gateway);
+                add_route(call, &inner, &gateway, NULL)->source = *address;
+                if (address->prefix < all_bits(address))
+                        add_route(call, &inner, address, &gateway)->source = *address;
         }
         for (size_t i = 0; i < result->route_count; i++)
                 *cni_result_add_route(&inner, call->arena) = result->routes[i];
@@ -75,7 +78,7 @@ static struct cni_result outer_side(struct plugin_call *call, const struct cni_r
                         known |= cni_address_equal(&outer.ips[j].address, &gateway);
                 if (!known)
                         cni_result_add_ip(&outer, call->arena)->address = gateway;
-                add_route(call, &outer, &address, NULL);
+                (void) add_route(call, &outer, &address, NULL);
         }
         return outer;
 }
@@ -125,6 +128,10 @@ static int attach(struct plugin_call *call, const struct configuration *conf, st
                 r = link_configure(container, peer.index, &inner, LINK_NO_PREFIX_ROUTE, err);
         if (r >= 0)
                 r = link_configure(host, end.index, &outer, 0, err);
+        if (r >= 0)
+                r = link_await(host, end.index, err);
+        if (r >= 0)
+                r = link_await(container, peer.index, err);
         if (r >= 0 && conf->masquerade)
                 r = attach_masquerade(call, result, err);
         if (r < 0) {

@@ -100,7 +100,8 @@ struct cni_route {
         int64_t advmss;
         int64_t priority;
         int64_t table;
-        int64_t scope; /* -1: not said */
+        int64_t scope;             /* -1: not said */
+        struct cni_address source; /* the address that is sent from; not told in documents */
 };
 
 /* What a plugin answers to ADD, in any version: reading and writing convert. Start with {0}. */
