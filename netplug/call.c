@@ -148,6 +148,9 @@ static int parse_valid_attachments(struct plugin_call *call, struct error *err) 
         int r;
 
         r = json_get_array(call->conf, "cni.dev/valid-attachments", &list, err);
+        /* Some runtimes call it so, as an example in the specification did. */
+        if (r >= 0 && !list)
+                r = json_get_array(call->conf, "cni.dev/attachments", &list, err);
         if (r < 0 || call->command != PLUGIN_GC)
                 return r;
         if (!list)

@@ -272,4 +272,12 @@ teardown() {
         assert_nothing_left "$BEFORE"
         run cni GC bridge c1 "$(bridge_conf)"
         assert_cni_error 7 "valid-attachments"
+        # The other name that runtimes have for the list.
+        attach c1
+        attach c2
+        run cni GC bridge c1 "$(bridge_conf ".[\"cni.dev/attachments\"] = [{containerID: \"c2\", ifname: \"eth0\"}]")"
+        assert_success
+        run in_container c1 ip -o link
+        refute_output_contains eth0
+        in_container c2 ping -c 1 -W 2 $OUTSIDE_ADDRESS
 }
