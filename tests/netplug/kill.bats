@@ -25,6 +25,8 @@ teardown() {
 state() {
         in_host bash -c 'ip -o link | sed "s/^[0-9]*: //; s/[@:].*//" | grep -vx br-test
                 tc qdisc | grep -E "tbf|htb|ingress" | sed "s/dev [^ ]*//"; nft -s list ruleset'
+        [ ! -d /run/netplug ] || find /run/netplug -type f ! -name .lock
+        pgrep -a dnsmasq
         find "$LEASES" "$DATA" \( -type f -o -type l \) ! -name lock ! -name 'last_reserved_ip.*' ! -path '*/.owners/*' 2>/dev/null
         true
 }
@@ -49,8 +51,18 @@ conf_for() {
         portmap) plugin_conf portmap '.runtimeConfig.portMappings = [{hostPort: 8080, containerPort: 80, protocol: "tcp"}]' ;;
         bandwidth) plugin_conf bandwidth '.ingressRate = 8000000 | .ingressBurst = 800000 | .egressRate = 8000000 | .egressBurst = 800000' ;;
         tuning) plugin_conf tuning ".dataDir = \"$DATA\" | .mtu = 1400 | .sysctl = {\"net.ipv4.conf.IFNAME.arp_filter\": \"1\"}" ;;
+        dnsname) plugin_conf dnsname '.domainName = "dns.test"' ;;
         *) plugin_conf "$1" ;;
         esac
+}
+
+# take_back N PLUGIN CONF: by DEL or, every other time, by GC.
+take_back() {
+        if [ $(($1 % 2)) = 0 ]; then
+                cni DEL "$2" c1 "$3"
+        else
+                cni GC "$2" c1 "$(jq -c '.["cni.dev/valid-attachments"] = []' <<<"$3")"
+        fi
 }
 
 # kill_everywhere PLUGIN...: each plugin after those before it in the chain.
@@ -63,11 +75,7 @@ kill_everywhere() {
                 ended=
                 for n in $(seq 80); do
                         killed $n ADD "$plugin" "$conf" || ended=yes
-                        if [ -n "$ended" ] || [ $((n % 2)) = 0 ]; then
-                                cni DEL "$plugin" c1 "$conf"
-                        else
-                                cni GC "$plugin" c1 "$(jq -c '.["cni.dev/valid-attachments"] = []' <<<"$conf")"
-                        fi
+                        take_back $n "$plugin" "$conf"
                         assert_equal "$(state)" "$before" || assert_fail "$plugin: ADD killed at $n"
                         [ -z "$ended" ] || break
                 done
@@ -76,7 +84,7 @@ kill_everywhere() {
                 for n in $(seq 80); do
                         cni ADD "$plugin" c1 "$conf" >/dev/null
                         killed $n DEL "$plugin" "$conf" || ended=yes
-                        cni DEL "$plugin" c1 "$conf"
+                        take_back $n "$plugin" "$conf"
                         assert_equal "$(state)" "$before" || assert_fail "$plugin: DEL killed at $n"
                         [ -z "$ended" ] || break
                 done
@@ -97,6 +105,13 @@ kill_everywhere() {
                 cni DEL $plugin c1 "$(conf_for $plugin)"
                 RESULT=$first
         done
+}
+
+@test "dnsname behind a bridge" {
+        require_program dnsmasq
+        RESULT=$(cni ADD bridge c1 "$(bridge_conf)")
+        kill_everywhere dnsname
+        cni DEL dnsname c1 "$(conf_for dnsname)"
 }
 
 @test "ptp, macvlan and host-device" {

@@ -16,18 +16,20 @@ teardown() {
         cni_teardown
 }
 
-@test "50 ADDs at once give 50 addresses, and 50 DELs give them all back" {
+@test "200 ADDs at once give 200 addresses, and 200 DELs give them all back" {
         conf=$(bridge_conf)
-        for i in $(seq 50); do
+        for i in $(seq 200); do
                 make_container p$i
         done
-        for i in $(seq 50); do
+        for i in $(seq 200); do
                 cni ADD bridge p$i "$conf" >"$BATS_TEST_TMPDIR/result.$i" &
         done
         wait
-        assert_equal "$(jq -r '.ips[0].address' "$BATS_TEST_TMPDIR"/result.* | sort -u | wc -l)" 50
-        in_container p50 ping -c 1 -W 2 $OUTSIDE_ADDRESS
-        for i in $(seq 50); do
+        for family in 0 1; do
+                assert_equal "$(jq -r ".ips[$family].address" "$BATS_TEST_TMPDIR"/result.* | sort -u | wc -l)" 200
+        done
+        in_container p200 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        for i in $(seq 200); do
                 cni DEL bridge p$i "$conf" &
         done
         wait
