@@ -125,6 +125,7 @@ static int prepare_root(struct creation *creation, struct error *err) {
         bool mounts = config->linux_.namespaces[NAMESPACE_MOUNT].present;
         struct mount_request request = {.config = config,
                                         .bundle = creation->bundle.path,
+                                        .rootfs = creation->bundle.rootfs,
                                         .proc_fd = launch->proc_fd,
                                         .user_namespace = launch->namespaces.join[NAMESPACE_USER]};
         int r;

@@ -144,20 +144,34 @@ static struct mount_attributes recursive_attributes(const struct mount_plan_item
         return attributes;
 }
 
-/* Sources of binds: opened where the caller's paths mean what the caller meant. */
-static int open_source(struct mount_plan_item *item, struct error *err) {
-        const char *source = item->source;
+/* The mount that is to be bound, by its path on the host, or below the container's root with what is mounted there. */
+static int clone_source(const struct mount_plan_item *item, int rootfs_fd, struct error *err) {
         unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-        bool shared = item->options.propagation == MS_SHARED;
-        struct mount_attributes recursive;
-        _cleanup_fd_ int fd = -1;
-        int r;
+        _cleanup_fd_ int place = -1;
+        int fd;
 
         if (item->options.bind_recursive)
                 flags |= AT_RECURSIVE;
-        fd = open_tree(AT_FDCWD, source, flags);
+        if (item->inside) {
+                place = path_open(rootfs_fd, item->inside, PATH_IN_ROOT, O_PATH, 0, err);
+                if (place < 0)
+                        return error_wrap(err, "source %s", item->source);
+                fd = open_tree(place, "", flags | AT_EMPTY_PATH);
+        } else {
+                fd = open_tree(AT_FDCWD, item->source, flags);
+        }
+        return fd < 0 ? error_errno(err, errno, "source %s", item->source) : fd;
+}
+
+/* Sources of binds: opened where the caller's paths mean what the caller meant. */
+static int open_source(struct mount_plan_item *item, int rootfs_fd, struct error *err) {
+        bool shared = item->options.propagation == MS_SHARED;
+        struct mount_attributes recursive;
+        _cleanup_fd_ int fd = clone_source(item, rootfs_fd, err);
+        int r;
+
         if (fd < 0)
-                return error_errno(err, errno, "source %s", source);
+                return fd;
         recursive = recursive_attributes(item, fd);
         /* The copy is a peer of the host's mount: unless that is wanted, nothing may go from here to there. */
         if ((r = mount_set_attributes(fd, &recursive, shared ? 0 : MS_SLAVE, true, err)) < 0 ||
@@ -167,15 +181,26 @@ static int open_source(struct mount_plan_item *item, struct error *err) {
         return 0;
 }
 
-/* Without privilege only init may bind, in its user namespace: then the source is left to it. */
-static int prepare_bind(struct arena *arena, const char *bundle, struct mount_plan_item *item, struct error *err) {
+/*
+ * Without privilege only init may bind, in its user namespace: then the source is left to it. So is a source
+ * below the container's root, where earlier mounts count.
+ */
+static int prepare_bind(struct arena *arena, const struct mount_request *request, struct mount_plan_item *item,
+                        struct error *err) {
         const char *source = item->mount->source;
+        _cleanup_free_ char *clean = NULL;
+        size_t size = strlen(request->rootfs);
         int r;
 
         if (str_empty(source))
                 return error_set(err, EINVAL, "source: required for a bind mount");
-        item->source = source[0] == '/' ? source : arena_printf(arena, "%s/%s", bundle, source);
-        r = open_source(item, err);
+        item->source = source[0] == '/' ? source : arena_printf(arena, "%s/%s", request->bundle, source);
+        clean = path_clean(item->source);
+        if (str_starts_with(clean, request->rootfs) && (clean[size] == '/' || clean[size] == '\0')) {
+                item->inside = arena_printf(arena, "/%s", clean + size);
+                return 0;
+        }
+        r = open_source(item, -1, err);
         return r == -EPERM ? 0 : r;
 }
 
@@ -196,7 +221,7 @@ static int prepare_item(struct arena *arena, const struct mount_request *request
         if (item->options.remount)
                 return 0;
         if (item->options.bind)
-                return prepare_bind(arena, request->bundle, item, err);
+                return prepare_bind(arena, request, item, err);
         if (str_empty(mount->type))
                 return error_set(err, EINVAL, "type: required unless it is a bind mount");
         return 0;
@@ -351,7 +376,7 @@ static int apply_item(const struct mount_plan *plan, struct mount_plan_item *ite
         _cleanup_fd_ int target = -1;
         int r;
 
-        if (item->source && item->source_fd < 0 && (r = open_source(item, err)) < 0)
+        if (item->source && item->source_fd < 0 && (r = open_source(item, rootfs_fd, err)) < 0)
                 return r;
         request.source_fd = item->source_fd;
         target = mount_target_open(rootfs_fd, &request, err);

@@ -19,6 +19,7 @@
 struct mount_request {
         const struct runtime_config *config;
         const char *bundle; /* absolute path, where relative sources start */
+        const char *rootfs; /* absolute path without links; sources below it are the container's */
         int proc_fd;        /* procfs_open() */
         int user_namespace; /* the one the container joins; -1: none */
 };
@@ -28,6 +29,7 @@ struct mount_plan_item {
         struct mount_options options;
         bool cgroup;        /* type "cgroup" or "cgroup2" */
         const char *source; /* bind: the source as an absolute path; NULL */
+        const char *inside; /* of a source below the container's root: its path there; else NULL */
         int source_fd;      /* bind: the detached mount; -1: init has to make it */
         int map_fd;         /* the plan's: user namespace by whose map ids appear; -1: as they are */
 };

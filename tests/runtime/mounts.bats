@@ -162,6 +162,32 @@ mount_options() {
         refute_exists "/$ID"
 }
 
+@test "a bind source below the container's root has what was mounted there before" {
+        local namespaces
+
+        mkdir -p rootfs/final "$VOLUME"/{a/x,b/y,c/z}
+        echo found >"$VOLUME/c/z/file"
+        ln -s b "$VOLUME/link"
+        add_mount /mnt bind "$VOLUME/a" bind
+        add_mount /mnt/x bind "$VOLUME/link" bind
+        add_mount /mnt/x/y bind "$VOLUME/c" bind
+        add_mount /final bind "$BUNDLE/rootfs/mnt" rbind ro
+        add_mount /plain none rootfs/mnt bind
+        set_args sh -c 'cat /final/x/y/z/file; ls /plain /plain/x; touch /final/new'
+        for namespaces in "" '{"type": "user"}'; do
+                edit_config '.linux.namespaces += $more' --argjson more "[$namespaces]"
+                [ -z "$namespaces" ] || edit_config '.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 100}] |
+                        .linux.gidMappings = .linux.uidMappings'
+                run myrun run "$ID"
+                assert_output "found
+/plain:
+x
+
+/plain/x:
+touch: /final/new: Read-only file system"
+        done
+}
+
 @test "a missing bind source is named" {
         add_mount /data bind "$VOLUME/no-such" bind
         run myrun run "$ID"
