@@ -33,11 +33,21 @@ static const struct attribute attributes[] = {
         {"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0},
         {"symfollow", 0, MOUNT_ATTR_NOSYMFOLLOW},
         {"relatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
-        {"norelatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME},
+        {"norelatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
         {"noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME},
         {"atime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
         {"strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME},
         {"nostrictatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
+};
+
+/* Words that only take another one back; then the kernel's default is left, relatime (mount(8)). */
+static const struct {
+        const char *word;
+        uint64_t taken;
+} takes_back[] = {
+        {"atime", MOUNT_ATTR_NOATIME},
+        {"norelatime", MOUNT_ATTR_RELATIME},
+        {"nostrictatime", MOUNT_ATTR_STRICTATIME},
 };
 
 /* How mounts made below are passed on. Again with recursive forms. */
@@ -110,6 +120,12 @@ static const void *find_either(const void *table, size_t count, size_t size, con
 
 /* The last word about an attribute counts. */
 static void set_attributes(struct mount_attributes *out, const struct attribute *row) {
+        bool said = out->clear & MOUNT_ATTR__ATIME;
+
+        for (size_t i = 0; i < ARRAY_SIZE(takes_back); i++)
+                if (said && str_equal(row->word, takes_back[i].word) &&
+                    (out->set & MOUNT_ATTR__ATIME) != takes_back[i].taken)
+                        return;
         out->set = (out->set & ~row->clear) | row->set;
         out->clear = (out->clear & ~row->set) | row->clear;
 }

@@ -367,6 +367,32 @@ pts/ptmx"
         assert_output_matches ' ro,.*tmpfs ro'
 }
 
+@test "words about access times mean what they mean to mount(8)" {
+        add_mount /scratch tmpfs tmpfs
+        set_args sh -c 'grep " /scratch " /proc/self/mountinfo | cut -d" " -f6'
+        while read -r expected words; do
+                edit_config '.mounts[-1].options = ($words | split(" "))' --arg words "$words"
+                run myrun run "$ID"
+                assert_output "$expected"
+        done <<'EOF'
+rw,relatime norelatime
+rw,relatime nostrictatime
+rw,relatime atime
+rw,relatime noatime atime
+rw,relatime strictatime nostrictatime
+rw,relatime strictatime relatime
+rw strictatime
+rw strictatime norelatime
+rw strictatime atime
+rw,noatime noatime nostrictatime
+rw,noatime noatime norelatime
+rw,noatime atime noatime
+rw,noatime rnoatime
+rw,relatime rnorelatime
+rw rstrictatime
+EOF
+}
+
 @test "the recursive options set and clear what is mounted below" {
         mkdir "$VOLUME/below"
         mount -t tmpfs -o ro,nosuid,nodev,noexec,noatime,nosymfollow tmpfs "$VOLUME/below"
