@@ -13,9 +13,19 @@
 #define DEFAULT_SIZE ((size_t) 16 * 1024 * 1024)
 #define DEFAULT_DEPTH 64
 #define DEFAULT_MEMBERS 16384
+/* Up to so many members of an object are compared one by one, which for most is the faster way. */
+#define FEW_MEMBERS 32
+
+/* The members of large objects by object and name; without it, time grows with the square of their number. */
+struct member_table {
+        const struct json **slots; /* a power of two of them, at most half in use */
+        size_t room;
+        size_t count;
+};
 
 struct json_builder {
         struct arena *arena;
+        struct member_table table;
         struct json_limits limits;
         struct json *root;
         struct json *open; /* the innermost object or array not yet ended */
@@ -32,6 +42,58 @@ static uint32_t hash_key(const char *key, size_t size) {
         for (size_t i = 0; i < size; i++)
                 hash = (hash ^ (unsigned char) key[i]) * 16777619U;
         return hash;
+}
+
+/* Where the member is, or the free slot where it would be. */
+static const struct json **find_slot(const struct member_table *table, const struct json *object, const char *key,
+                                     uint32_t hash) {
+        uint64_t mixed = ((uint64_t) (uintptr_t) object ^ hash) * UINT64_C(0x9e3779b97f4a7c15);
+
+        for (size_t i = (size_t) (mixed >> 32);; i++) {
+                const struct json **slot = &table->slots[i & (table->room - 1)];
+
+                if (!*slot || ((*slot)->parent == object && (*slot)->key_hash == hash && str_equal((*slot)->key, key)))
+                        return slot;
+        }
+}
+
+static void table_add(struct member_table *table, const struct json *member) {
+        if (table->count * 2 >= table->room) {
+                struct member_table larger = {.room = table->room ? table->room * 2 : 1024, .count = table->count};
+
+                larger.slots = xcalloc(larger.room, sizeof(*larger.slots));
+                for (size_t i = 0; i < table->room; i++)
+                        if (table->slots[i])
+                                *find_slot(&larger, table->slots[i]->parent, table->slots[i]->key,
+                                           table->slots[i]->key_hash) = table->slots[i];
+                free(table->slots);
+                *table = larger;
+        }
+        *find_slot(table, member->parent, member->key, member->key_hash) = member;
+        table->count++;
+}
+
+/* The member of the object being read whose name is that of the builder. */
+static const struct json *find_member(struct json_builder *builder) {
+        const struct json *object = builder->open;
+
+        if (object->count > FEW_MEMBERS)
+                return *find_slot(&builder->table, object, builder->key, builder->key_hash);
+        json_for_each (member, object)
+                if (member->key_hash == builder->key_hash && str_equal(member->key, builder->key))
+                        return member;
+        return NULL;
+}
+
+/* Once an object is large, its members are in the table. */
+static void note_member(struct json_builder *builder, const struct json *value) {
+        const struct json *object = value->parent;
+
+        if (object->count > FEW_MEMBERS + 1)
+                table_add(&builder->table, value);
+        else if (object->count == FEW_MEMBERS + 1)
+                json_for_each (member, object)
+                        table_add(&builder->table, member);
 }
 
 static struct json *add_value(struct json_builder *builder, enum json_type type) {
@@ -54,6 +116,8 @@ static struct json *add_value(struct json_builder *builder, enum json_type type)
         else
                 parent->first = value;
         parent->last = value;
+        if (parent->type == JSON_OBJECT)
+                note_member(builder, value);
         return value;
 }
 
@@ -93,6 +157,7 @@ static int on_string(void *context, const unsigned char *text, size_t size) {
 
 static int on_key(void *context, const unsigned char *text, size_t size) {
         struct json_builder *builder = context;
+        const struct json *twin;
 
         if (!check_text(builder, text, size))
                 return 0;
@@ -102,13 +167,11 @@ static int on_key(void *context, const unsigned char *text, size_t size) {
         }
         builder->key = arena_strndup(builder->arena, (const char *) text, size);
         builder->key_hash = hash_key(builder->key, size);
-        json_for_each (member, builder->open) {
-                if (member->key_hash == builder->key_hash && str_equal(member->key, builder->key)) {
-                        (void) json_error(member, builder->err, EINVAL, "given twice");
-                        return 0;
-                }
-        }
-        return 1;
+        twin = find_member(builder);
+        if (!twin)
+                return 1;
+        (void) json_error(twin, builder->err, EINVAL, "given twice");
+        return 0;
 }
 
 static int on_start(struct json_builder *builder, enum json_type type) {
@@ -196,6 +259,7 @@ int json_parse(struct arena *arena, const char *text, size_t size, const struct 
         status = yajl_parse(parser, (const unsigned char *) text, size);
         if (status == yajl_status_ok)
                 status = yajl_complete_parse(parser);
+        free(builder.table.slots);
         if (status == yajl_status_client_canceled) {
                 if (err)
                         *err = refusal;

@@ -100,6 +100,50 @@ static void refuses_duplicate_keys_and_nul_characters(void **state) {
         assert_refused("{\"a\\u0000\":1}", "NUL character");
 }
 
+/* {"k0":0,…} with `count` members, and then `last`. */
+static char *large_object(size_t count, const char *last) {
+        struct str_buf text = {0};
+
+        str_buf_add(&text, "{");
+        for (size_t i = 0; i < count; i++)
+                str_buf_printf(&text, "\"k%zu\":%zu,", i, i);
+        str_buf_printf(&text, "\"%s\":0}", last);
+        return str_buf_take(&text);
+}
+
+static void finds_twins_in_large_objects(void **state) {
+        static const size_t counts[] = {30, 31, 32, 33, 34, 600, 5000};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                _cleanup_free_ char *good = large_object(counts[i], "other"), *last = NULL, *twice = NULL;
+                const struct json *root = NULL;
+
+                assert_int_equal(parse(arena, good, &root, NULL), 0);
+                assert_int_equal(root->count, counts[i] + 1);
+                assert_string_equal(json_get(root, "k7")->text, "7");
+                twice = large_object(counts[i], "k0");
+                assert_refused(twice, "k0: given twice");
+                last = str_format("k%zu", counts[i] - 1);
+                free(twice);
+                twice = large_object(counts[i], last);
+                assert_refused(twice, "given twice");
+        }
+}
+
+/* The same names in another object, large or small, are no twins. */
+static void tells_objects_apart(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_free_ char *large = large_object(100, "x"),
+                            *text = str_format("[%s,%s,{\"k1\":%s}]", large, large, large);
+        const struct json *root = NULL;
+
+        (void) state;
+        assert_int_equal(parse(arena, text, &root, NULL), 0);
+        assert_int_equal(root->count, 3);
+}
+
 static void refuses_what_exceeds_a_limit(void **state) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct json_limits limits = {.size = 20, .depth = 2, .members = 2};
@@ -165,6 +209,8 @@ int main(void) {
                 cmocka_unit_test(errors_name_the_field),
                 cmocka_unit_test(refuses_what_is_not_json),
                 cmocka_unit_test(refuses_duplicate_keys_and_nul_characters),
+                cmocka_unit_test(finds_twins_in_large_objects),
+                cmocka_unit_test(tells_objects_apart),
                 cmocka_unit_test(refuses_what_exceeds_a_limit),
                 cmocka_unit_test(writes_what_it_reads),
                 cmocka_unit_test(replaces_bytes_that_are_no_utf8),
