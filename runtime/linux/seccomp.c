@@ -25,6 +25,9 @@
 /* System calls of the x32 ABI carry this bit, and the architecture of x86-64. */
 #define X32_BIT 0x40000000U
 
+/* The processor time for a profile that is not quick; what the kernel would take needs a fraction of it. */
+#define COMPILE_SECONDS 10
+
 DEFINE_CLEANUP(cleanup_filter, scmp_filter_ctx, seccomp_release);
 
 static const struct {
@@ -359,7 +362,8 @@ int seccomp_compile(const struct runtime_seccomp *seccomp, int cache_dir_fd, str
                 if (seccomp_cache_read(cache_dir_fd, &key, out))
                         return 0;
         }
-        r = compile(seccomp, out, err);
+        r = seccomp_is_quick(seccomp) ? compile(seccomp, out, err)
+                                      : seccomp_compile_apart(seccomp, compile, COMPILE_SECONDS, out, err);
         if (r < 0)
                 return r;
         if (cache_dir_fd >= 0)

@@ -15,7 +15,7 @@
 #include "../../lib/cleanup.h"
 #include "../../lib/path.h"
 #include "../../lib/str.h"
-#include "../../runtime/linux/seccomp.h"
+#include "../../runtime/linux/seccomp_private.h"
 
 /* A number that no kernel will give to a system call soon. */
 #define FUTURE_CALL 9000
@@ -366,6 +366,57 @@ static void does_not_trust_a_file_that_was_tampered_with(void **state) {
         }
 }
 
+#define SEVERAL(call, value)                                                                                           \
+        "{\"names\":[\"" call "\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":["                                           \
+        "{\"index\":0,\"value\":" value ",\"op\":\"SCMP_CMP_GE\"},{\"index\":1,\"value\":" value                       \
+        ",\"op\":\"SCMP_CMP_GE\"}]}"
+
+static void compiles_apart_what_may_take_long(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const struct runtime_seccomp *quick, *slow;
+        struct seccomp_program program;
+        struct error err = {0};
+
+        (void) state;
+        quick = parse(arena, "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[" SEVERAL("read", "7") "]}");
+        slow = parse(arena, "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[" SEVERAL("read", "7") "," SEVERAL(
+                                    "read", "8") "," SEVERAL("write", "9") "]}");
+        assert_true(seccomp_is_quick(quick));
+        assert_false(seccomp_is_quick(slow));
+        assert_int_equal(seccomp_compile(slow, -1, &program, &err), 0);
+        assert_true(program.size > 0);
+        seccomp_program_free(&program);
+}
+
+static int never_compile(const struct runtime_seccomp *seccomp, struct seccomp_program *out, struct error *err) {
+        volatile bool forever = true;
+
+        (void) seccomp;
+        (void) out;
+        (void) err;
+        while (forever)
+                ;
+        return 0;
+}
+
+static int refuse_to_compile(const struct runtime_seccomp *seccomp, struct seccomp_program *out, struct error *err) {
+        (void) seccomp;
+        (void) out;
+        return error_set(err, EINVAL, "for a reason");
+}
+
+static void stops_compiling_after_a_while(void **state) {
+        struct runtime_seccomp seccomp = {0};
+        struct seccomp_program program = {0};
+        struct error err = {0};
+
+        (void) state;
+        assert_int_equal(seccomp_compile_apart(&seccomp, never_compile, 1, &program, &err), -E2BIG);
+        assert_non_null(strstr(err.message, "linux.seccomp.syscalls: not compiled after 1 seconds"));
+        assert_int_equal(seccomp_compile_apart(&seccomp, refuse_to_compile, 1, &program, &err), -EINVAL);
+        assert_string_equal(err.message, "for a reason");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(denies_by_name_and_leaves_the_rest),
@@ -383,6 +434,8 @@ int main(void) {
                 cmocka_unit_test(leaves_new_calls_to_a_tracer),
                 cmocka_unit_test(answers_calls_newer_than_the_profile_with_enosys),
                 cmocka_unit_test(ignores_rules_that_repeat_the_default),
+                cmocka_unit_test(compiles_apart_what_may_take_long),
+                cmocka_unit_test(stops_compiling_after_a_while),
                 cmocka_unit_test(names_what_it_does_not_know),
                 cmocka_unit_test(keeps_one_program_a_profile),
                 cmocka_unit_test(does_not_trust_a_file_that_was_tampered_with),
