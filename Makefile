@@ -187,6 +187,8 @@ fuzz: fuzz-programs ## fuzz every target FUZZ_TIME seconds (60); what is found a
 test: ## install what is needed, build, and run every test; ends with "N passed, N failed"
 	$(Q)sh tests/packages.sh all
 	$(Q)$(MAKE) --no-print-directory BUILD="$(BUILD)" test-programs
+	$(if $(or $(findstring fuzz,$(SUITES)),$(if $(SUITES),,all)),$(Q)$(MAKE) --no-print-directory BUILD="$(BUILD)" fuzz-programs || \
+		echo "The fuzz targets cannot be built: see what tests/fuzz/fuzz.bats says of it.")
 	$(Q)BUILD="$(abspath $(BUILD))" tests/run.sh $(SUITES)
 
 test-programs: all $(UNIT_TESTS)
