@@ -14,7 +14,7 @@
 
 #include "memory.h"
 
-#define FD_PASS_MAX 8
+#define FD_PASS_MAX 16
 
 void fd_close(int fd) {
         int saved = errno;

@@ -31,6 +31,7 @@
 #include "handover.h"
 #include "launch.h"
 #include "notify.h"
+#include "placement.h"
 #include "prepare.h"
 #include "sync.h"
 
@@ -40,6 +41,7 @@ struct creation {
         struct bundle bundle;
         struct state state;
         struct launch launch;
+        struct placement placement;
         struct network_devices *network_devices;
         int root_fd;
         int rdt_fd; /* resctrl, or -1 */
@@ -186,38 +188,11 @@ static int prepare(struct creation *creation, struct error *err) {
         launch->parent_socket = sockets[0];
         launch->init_socket = sockets[1];
         log_debug("bundle %s: config.json read, mounts and seccomp prepared", creation->bundle.path);
-        r = prepare_cgroup(creation->options, config, launch->proc_fd, &launch->cgroup, err);
+        r = placement_begin(&creation->placement, creation->options, config, launch->proc_fd, err);
+        launch->cgroup = creation->placement.cgroup;
         if (r < 0 || creation->rdt_fd < 0)
                 return r;
         return intel_rdt_create(creation->rdt_fd, config->linux_.intel_rdt, creation->options->id, err);
-}
-
-/*
- * Opens what init needs to move itself into the v1 hierarchies; if one cannot be opened,
- * the parent moves it.
- */
-static void open_tasks(struct launch *launch, bool cloned_into_v2) {
-        const struct cgroup_hierarchy *hierarchies = NULL;
-        size_t count = launch->cgroup ? cgroup_hierarchies(launch->cgroup, &hierarchies) : 0;
-
-        for (size_t i = 0; i < count && !launch->attach_by_parent; i++) {
-                _cleanup_free_ char *path = NULL;
-                int fd;
-
-                if (hierarchies[i].v2) {
-                        launch->attach_by_parent = !cloned_into_v2;
-                        continue;
-                }
-                path = path_join(hierarchies[i].directory, "tasks");
-                fd = launch->task_count < LAUNCH_TASKS_MAX ? open(path, O_WRONLY | O_CLOEXEC) : -1;
-                if (fd < 0)
-                        launch->attach_by_parent = true;
-                else
-                        launch->task_fds[launch->task_count++] = fd;
-        }
-        if (launch->attach_by_parent)
-                while (launch->task_count > 0)
-                        fd_close(launch->task_fds[--launch->task_count]);
 }
 
 /* Joins namespaces and makes init as a child of this process's parent, the runtime. */
@@ -260,27 +235,33 @@ static int clone_through_intermediate(struct creation *creation, struct error *e
 }
 
 /* Where a cgroup takes no newborn process, the parent moves it there. */
-static pid_t clone_directly(struct launch *launch, int cgroup_fd) {
-        pid_t pid = namespaces_clone(launch->namespaces.create, cgroup_fd, SIGCHLD);
+static pid_t clone_directly(struct creation *creation) {
+        struct launch *launch = &creation->launch;
+        int cgroup_fd = launch->cgroup ? cgroup_clone_fd(launch->cgroup) : -1;
+        pid_t pid;
 
-        if (cgroup_fd < 0 || !cgroup_refuses_clone(pid))
+        /* Else init is in all of its cgroup from the first. */
+        launch->cgroup_after_go = launch->cgroup && (cgroup_fd < 0 || !cgroup_host_unified());
+        pid = namespaces_clone(launch->namespaces.create, cgroup_fd, SIGCHLD);
+        if (cgroup_fd < 0 || !cgroup_refuses_clone(pid)) {
+                creation->placement.born_inside = cgroup_fd >= 0;
                 return pid;
-        launch->attach_by_parent = true;
+        }
+        launch->cgroup_after_go = true;
         return namespaces_clone(launch->namespaces.create, -1, SIGCHLD);
 }
 
 static int clone_init(struct creation *creation, struct error *err) {
         struct launch *launch = &creation->launch;
-        int cgroup_fd = launch->cgroup && !launch->namespaces.intermediate ? cgroup_clone_fd(launch->cgroup) : -1;
         int r;
 
-        open_tasks(launch, cgroup_fd >= 0);
         if (launch->namespaces.intermediate) {
+                launch->cgroup_after_go = launch->cgroup;
                 r = clone_through_intermediate(creation, err);
                 if (r < 0)
                         return r;
         } else {
-                pid_t pid = clone_directly(launch, cgroup_fd);
+                pid_t pid = clone_directly(creation);
 
                 if (pid == 0)
                         init_main(launch);
@@ -300,32 +281,6 @@ static void put_cgroup(struct json_writer *writer, const void *data) {
                 cgroup_write(cgroup, writer, "cgroup");
 }
 
-static bool is_readonly(const char *const *options) {
-        bool readonly = false;
-
-        for (; *options; options++)
-                if (str_equal(*options, "ro") || str_equal(*options, "rw"))
-                        readonly = str_equal(*options, "ro");
-        return readonly;
-}
-
-/* The user who runs the container may divide its cgroup when it is mounted for writing in a namespace of its own. */
-static int delegate_cgroup(const struct runtime_config *config, const struct cgroup *cgroup, struct error *err) {
-        const struct runtime_namespace *namespaces = config->linux_.namespaces;
-        uint32_t uid = config->process->user.uid;
-        bool writable = false;
-
-        if (!namespaces[NAMESPACE_CGROUP].present || namespaces[NAMESPACE_CGROUP].path || !cgroup_host_unified())
-                return 0;
-        for (size_t i = 0; i < config->mount_count; i++)
-                if (str_equal(config->mounts[i].type, "cgroup") &&
-                    str_equal(config->mounts[i].destination, "/sys/fs/cgroup"))
-                        writable = !is_readonly(config->mounts[i].options);
-        if (namespaces[NAMESPACE_USER].present && !idmap_to_host(&config->linux_.uid_mappings, uid, 1, &uid))
-                return 0;
-        return writable && uid != geteuid() ? cgroup_delegate(cgroup, uid, err) : 0;
-}
-
 /* After this init is found by `delete --force`, so it may go on. */
 static int release_init(struct creation *creation, struct error *err) {
         const struct runtime_config *config = &creation->bundle.config;
@@ -340,14 +295,15 @@ static int release_init(struct creation *creation, struct error *err) {
         if (r < 0)
                 return error_errno(err, -r, "the container's init process ended early");
         creation->state.process_number = process_number(creation->pidfd);
+        r = placement_finish(&creation->placement, err);
+        if (r < 0)
+                return r;
         r = state_write(creation->launch.lock_fd, &creation->state, put_cgroup, launch->cgroup, err);
         if (r < 0)
                 return r;
         if (user->present && !user->path && (r = idmap_write(launch->proc_fd, creation->pid, &config->linux_, err)) < 0)
                 return r;
-        if (launch->attach_by_parent && (r = cgroup_attach(launch->cgroup, creation->pid, err)) < 0)
-                return r;
-        if (launch->cgroup && (r = delegate_cgroup(config, launch->cgroup, err)) < 0)
+        if ((r = placement_enter(&creation->placement, config, creation->pid, err)) < 0)
                 return r;
         if (creation->rdt_fd >= 0 && (r = intel_rdt_attach(creation->rdt_fd, creation->state.rdt_group,
                                                            creation->state.id, creation->pid, err)) < 0)
@@ -364,7 +320,8 @@ static int release_init(struct creation *creation, struct error *err) {
                 if (r < 0)
                         return error_wrap(err, "process.oomScoreAdj");
         }
-        return sync_send(launch->parent_socket, SYNC_GO, creation->pid, -1, err);
+        return sync_send_many(launch->parent_socket, SYNC_GO, creation->pid, creation->placement.task_fds,
+                              creation->placement.task_count, err);
 }
 
 static int run_host_hooks(struct creation *creation, struct error *err) {
@@ -474,8 +431,7 @@ static void undo(struct creation *creation) {
                         (void) kill(creation->pid, SIGKILL);
                 (void) waitpid(creation->pid, NULL, 0);
         }
-        if (creation->launch.cgroup)
-                (void) cgroup_remove(creation->launch.cgroup, &ignored);
+        placement_undo(&creation->placement);
         if (creation->rdt_fd >= 0)
                 (void) intel_rdt_remove(creation->rdt_fd, creation->state.rdt_group, creation->state.id,
                                         creation->state.rdt_made, &ignored);
@@ -494,10 +450,7 @@ static void release(struct creation *creation) {
         mount_plan_close(&launch->mounts);
         fd_close_at(&launch->device_nodes);
         seccomp_program_free(&launch->seccomp);
-        while (launch->task_count > 0)
-                fd_close(launch->task_fds[--launch->task_count]);
-        if (launch->cgroup)
-                cgroup_free(launch->cgroup);
+        placement_close(&creation->placement);
         network_devices_free(creation->network_devices);
         fd_close_at(&launch->proc_fd);
         fd_close_at(&launch->parent_socket);

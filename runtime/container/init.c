@@ -24,13 +24,17 @@
 #include "../linux/task.h"
 #include "../linux/terminal.h"
 #include "launch.h"
+#include "placement.h"
 #include "sync.h"
 
 /* What init itself learns on its way. */
 struct init {
         struct launch *launch;
-        bool may_go; /* the parent has noted our pid: from here on we are not lost when it dies */
-        pid_t pid;   /* our own as the host sees it */
+        bool may_go;                       /* the parent has noted our pid: from here on we are not lost when it dies */
+        bool in_cgroup;                    /* in all of it, and in its namespace */
+        pid_t pid;                         /* our own as the host sees it */
+        int task_fds[PLACEMENT_TASKS_MAX]; /* came with SYNC_GO */
+        size_t task_count;
         int offsets; /* namespaces_open_offsets() */
         struct terminal terminal;
         char *program;
@@ -48,7 +52,8 @@ static int wait_for_parent(struct init *init, struct error *err) {
 
         if (init->may_go)
                 return 0;
-        r = sync_expect(init->launch->init_socket, SYNC_GO, &message, err);
+        init->task_count = ARRAY_SIZE(init->task_fds);
+        r = sync_expect_many(init->launch->init_socket, SYNC_GO, &message, init->task_fds, &init->task_count, err);
         if (r < 0)
                 return r;
         init->may_go = true;
@@ -86,13 +91,18 @@ static int enter_cgroup(struct init *init, struct error *err) {
         struct launch *launch = init->launch;
         int r;
 
-        if (launch->attach_by_parent && (r = wait_for_parent(init, err)) < 0)
+        if (init->in_cgroup)
+                return 0;
+        if (launch->cgroup_after_go && (r = wait_for_parent(init, err)) < 0)
                 return r;
-        for (size_t i = 0; i < launch->task_count; i++) {
-                if (write(launch->task_fds[i], "0", 1) < 0)
+        while (init->task_count > 0) {
+                int fd = init->task_fds[--init->task_count];
+
+                if (write(fd, "0", 1) < 0)
                         return error_errno(err, errno, "cannot enter the container's cgroup");
-                fd_close_at(&launch->task_fds[i]);
+                fd_close(fd);
         }
+        init->in_cgroup = true;
         affinity_reset();
         if (launch->namespaces.new_cgroup && unshare(CLONE_NEWCGROUP) < 0)
                 return error_errno(err, errno, "linux.namespaces: cgroup");
@@ -134,6 +144,9 @@ static int open_terminal(struct init *init, struct error *err) {
 
         if (!launch->config->process->terminal)
                 return 0;
+        /* Who gets the terminal is not to get one of a container that cannot be. */
+        if ((r = enter_cgroup(init, err)) < 0)
+                return r;
         r = terminal_open(launch->rootfs.mount_fd, launch->config->process, &init->terminal, err);
         if (r < 0)
                 return r;
@@ -153,9 +166,9 @@ static int run_hooks(struct init *init, struct error *err) {
         const struct runtime_hooks *hooks = launch->config->hooks;
         struct sync_message message;
         _cleanup_free_ char *state = NULL;
-        int r = wait_for_parent(init, err);
+        int r;
 
-        if (r < 0)
+        if ((r = wait_for_parent(init, err)) < 0 || (r = enter_cgroup(init, err)) < 0)
                 return r;
         if (hooks[HOOK_PRESTART].count > 0 || hooks[HOOK_CREATE_RUNTIME].count > 0) {
                 if ((r = sync_send(launch->init_socket, SYNC_HOOKS, 0, -1, err)) < 0 ||
@@ -171,10 +184,17 @@ static int run_hooks(struct init *init, struct error *err) {
         return hooks_run(&hooks[HOOK_CREATE_CONTAINER], HOOK_CREATE_CONTAINER, state, NULL, err);
 }
 
+static int before_cgroup_mount(void *init, struct error *err) {
+        return enter_cgroup(init, err);
+}
+
 static int build_root(struct init *init, struct error *err) {
         struct launch *launch = init->launch;
         const struct runtime_linux *config = &launch->config->linux_;
-        const struct mount_cgroup cgroup = {launch->cgroup, has_namespace(init, NAMESPACE_CGROUP)};
+        const struct mount_cgroup cgroup = {.cgroup = launch->cgroup,
+                                            .namespace = has_namespace(init, NAMESPACE_CGROUP),
+                                            .before = before_cgroup_mount,
+                                            .data = init};
         bool in_user_namespace = has_namespace(init, NAMESPACE_USER);
         int root = -1;
         int r;
@@ -218,6 +238,7 @@ static int enter_root(struct init *init, struct error *err) {
 
 static int set_up(struct init *init, struct error *err) {
         struct launch *launch = init->launch;
+        bool early;
         int r;
 
         if (!launch->namespaces.intermediate && (r = namespaces_join(&launch->namespaces, err)) < 0)
@@ -225,7 +246,12 @@ static int set_up(struct init *init, struct error *err) {
         if ((r = open_time_offsets(init, err)) < 0 || (r = enter_user_namespace(init, err)) < 0)
                 return r;
         (void) setsid();
-        if ((r = enter_cgroup(init, err)) < 0 || (r = set_up_namespaces(init, err)) < 0)
+        /*
+         * Otherwise as late as may be, for the parent makes the cgroup meanwhile: before hooks, before the
+         * terminal leaves us, and before what depends on it.
+         */
+        early = init->may_go || !launch->cgroup_after_go || launch->config->linux_.memory_policy;
+        if ((early && (r = enter_cgroup(init, err)) < 0) || (r = set_up_namespaces(init, err)) < 0)
                 return r;
         (void) umask(0);
         if (has_namespace(init, NAMESPACE_MOUNT)) {

@@ -15,8 +15,6 @@
 #include "../linux/seccomp.h"
 #include "container.h"
 
-#define LAUNCH_TASKS_MAX 32
-
 struct launch {
         const struct runtime_config *config;
         const struct state *state;
@@ -26,10 +24,8 @@ struct launch {
         int device_nodes; /* devices_prepare(), or -1 */
         struct capability_sets capabilities;
         struct seccomp_program seccomp;
-        struct cgroup *cgroup;
-        int task_fds[LAUNCH_TASKS_MAX]; /* "tasks" files of v1 hierarchies: init moves itself */
-        size_t task_count;
-        bool attach_by_parent;
+        const struct cgroup *cgroup; /* NULL: none; its v1 directories may be there only after SYNC_GO */
+        bool cgroup_after_go;        /* init comes into its cgroup only then */
         /*
          * The state directory with its lock. Init shares the lock until the parent has noted its pid: if the
          * parent is killed before, `delete` waits for init's end, of which nothing else would tell it.

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
-#include "../linux/idmap.h"
+#include "placement.h"
 
 int prepare_check_process(const struct create_options *options, struct runtime_config *config, struct error *err) {
         bool terminal;
@@ -50,36 +50,17 @@ int prepare_keep_config(int state_fd, const struct bundle *bundle, struct error 
         return r < 0 ? error_errno(err, -r, "cannot keep the container's config") : 0;
 }
 
-static bool mounts_cgroups(const struct runtime_config *config) {
-        for (size_t i = 0; i < config->mount_count; i++)
-                if (str_equal(config->mounts[i].type, "cgroup"))
-                        return true;
-        return false;
-}
-
 int prepare_cgroup(const struct create_options *options, const struct runtime_config *config, int proc_fd,
                    struct cgroup **out, struct error *err) {
-        struct cgroup_request request = {
-                .container_id = options->id,
-                .cgroups_path = config->linux_.cgroups_path,
-                .systemd = options->systemd_cgroup,
-                .rootless = options->rootless.set ? options->rootless.value : geteuid() != 0,
-                .insists = !options->rootless.set && geteuid() != 0 && config->linux_.cgroups_path,
-                .resources = config->linux_.resources,
-                .annotations = &config->annotations,
-                .complete = mounts_cgroups(config),
-        };
-        int r;
+        struct placement placement = {0};
+        int r = placement_begin(&placement, options, config, proc_fd, err);
 
-        if (options->no_cgroup)
-                return 0;
-        r = cgroup_create(&request, out, err);
-
-        /* Root of a user namespace only looks like root. */
-        if ((r == -EACCES || r == -EPERM || r == -EROFS) && !request.rootless && !options->rootless.set &&
-            idmap_is_inside(proc_fd)) {
-                request.rootless = true;
-                r = cgroup_create(&request, out, err);
-        }
+        if (r == 0)
+                r = placement_finish(&placement, err);
+        if (r < 0)
+                placement_undo(&placement);
+        else
+                *out = take_ptr(placement.cgroup);
+        placement_close(&placement);
         return r;
 }

@@ -174,17 +174,12 @@ static const struct cgroup_driver *choose_driver(const struct cgroup_request *re
         return cgroup_host_unified() ? &cgroup_v2_driver : &cgroup_v1_driver;
 }
 
-int cgroup_create(const struct cgroup_request *request, struct cgroup **out, struct error *err) {
+int cgroup_begin(const struct cgroup_request *request, struct cgroup **out, struct error *err) {
         _cleanup_(cgroup_free_at) struct cgroup *cgroup = cgroup_new(choose_driver(request));
-        const struct cgroup_driver *driver = cgroup->driver;
         int r;
 
         cgroup->rootless = request->rootless;
-        r = driver->create(cgroup, request, err);
-        if (r == 0 && request->resources)
-                r = driver->apply(cgroup, request->resources, true, err);
-        else if (r == 0)
-                r = driver->apply(cgroup, &(const struct runtime_resources){0}, true, err);
+        r = cgroup->driver->create(cgroup, request, err);
         if (r < 0) {
                 cgroup_undo(cgroup);
                 return r;
@@ -193,11 +188,25 @@ int cgroup_create(const struct cgroup_request *request, struct cgroup **out, str
         return 0;
 }
 
+int cgroup_finish(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err) {
+        static const struct runtime_resources none;
+        const struct cgroup_driver *driver = cgroup->driver;
+        int r = 0;
+
+        cgroup->rootless = request->rootless;
+        if (driver->finish)
+                r = driver->finish(cgroup, request, err);
+        if (r == 0)
+                r = driver->apply(cgroup, request->resources ? request->resources : &none, true, err);
+        cgroup->complete = r == 0;
+        return r;
+}
+
 int cgroup_find(const struct cgroup_request *request, struct cgroup **out, struct error *err) {
         _cleanup_(cgroup_free_at) struct cgroup *cgroup = cgroup_new(choose_driver(request));
         int r = cgroup->driver->locate(cgroup, request, err);
 
-        cgroup->found = true;
+        cgroup->found = cgroup->complete = true;
         if (r < 0)
                 return r;
         *out = take_ptr(cgroup);

@@ -31,16 +31,24 @@ struct cgroup_request {
 };
 
 /**
- * Makes the cgroup and sets its limits, with no process in it yet; systemd makes one
- * only around a process: then both happen in cgroup_attach(), until which the request
- * and what it points to must stay.
+ * The first half of making a cgroup: finds where it goes and makes the part that a process
+ * can be born into, the v2 directory. On a v1 host that is the smaller part: cgroup_finish()
+ * makes the rest, while the new process does what needs no cgroup.
+ * systemd makes a cgroup only around a process: then all happens in cgroup_attach(), until
+ * which the request and what it points to must stay.
  * On failure everything made so far is removed again.
  * @out: the cgroup; release the handle with cgroup_free()
  */
-int cgroup_create(const struct cgroup_request *request, struct cgroup **out, struct error *err);
+int cgroup_begin(const struct cgroup_request *request, struct cgroup **out, struct error *err);
 
 /**
- * The cgroup that cgroup_create() would make or has made for the request, found
+ * The second half, with the same request: makes what is missing and sets the limits. After a
+ * failure cgroup_remove() takes away what was made, or it may be tried again with other rights.
+ */
+int cgroup_finish(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err);
+
+/**
+ * The cgroup that cgroup_begin() would make or has made for the request, found
  * by its path alone: for removing what an interrupted create left behind. Its
  * directories need not exist.
  */
@@ -94,7 +102,10 @@ int cgroup_pids(const struct cgroup *cgroup, pid_t **pids, size_t *count, struct
 /** Signals every process; SIGKILL uses cgroup.kill where the kernel has it. */
 int cgroup_signal(const struct cgroup *cgroup, int signal, struct error *err);
 
-/** Removes the cgroup with all below it, killing what still runs there. 0 when gone already. */
+/**
+ * Removes the cgroup with all below it, killing what still runs there. 0 when gone already. Of one that
+ * was not finished, only what this process has made goes: the rest may be somebody else's.
+ */
 int cgroup_remove(const struct cgroup *cgroup, struct error *err);
 
 /**

@@ -124,7 +124,7 @@ static void remove_parents(const struct cgroup *cgroup, size_t index) {
         }
 }
 
-void cgroup_undo(struct cgroup *cgroup) {
+void cgroup_undo(const struct cgroup *cgroup) {
         for (size_t i = cgroup->total; i-- > 0;)
                 if (cgroup->places[i].made && rmdir(cgroup->hierarchies[i].directory) == 0)
                         remove_parents(cgroup, i);
@@ -178,6 +178,10 @@ int cgroup_remove(const struct cgroup *cgroup, struct error *err) {
         /* Never made. */
         if (cgroup->pending)
                 return 0;
+        if (!cgroup->complete) {
+                cgroup_undo(cgroup);
+                return 0;
+        }
         if (cgroup->driver->remove && (r = remove_unit(cgroup, err)) < 0)
                 return r;
         /* Killed processes leave their cgroup a little later: some 4 s of patience in growing steps. */

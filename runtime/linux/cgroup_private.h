@@ -35,7 +35,8 @@ struct cgroup {
         struct arena *arena;
         const struct cgroup_driver *driver;
         bool rootless;
-        bool found; /* by its path alone: whose processes are in it is not known */
+        bool found;    /* by its path alone: whose processes are in it is not known */
+        bool complete; /* cgroup_finish() has made all of it, or it was read from a record */
         /* Of systemd's driver: the scope, the slice it is in, whose service manager they belong to … */
         const char *unit;
         const char *slice;
@@ -54,6 +55,8 @@ struct cgroup_driver {
         /* Adds the hierarchies that create would use, and makes none of them. */
         int (*locate)(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err);
         int (*create)(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err);
+        /* Makes what create has left out because no process is born into it. NULL: it leaves nothing out. */
+        int (*finish)(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err);
         /* Makes, limits and enters a cgroup that cannot be without a process. NULL: create has made it. */
         int (*attach)(struct cgroup *cgroup, pid_t pid, struct error *err);
         /* Sets limits. `fresh`: the cgroup is new, so nothing needs to be undone first. */
@@ -75,7 +78,7 @@ struct cgroup *cgroup_new(const struct cgroup_driver *driver);
 DEFINE_CLEANUP(cgroup_free_at, struct cgroup *, cgroup_free);
 
 /** cgroup_end.c: takes back what a create that failed has made. */
-void cgroup_undo(struct cgroup *cgroup);
+void cgroup_undo(const struct cgroup *cgroup);
 
 /* cgroup_host.c: what the host mounts, and where a container's cgroup goes. */
 

@@ -91,6 +91,7 @@ int cgroup_read(const struct json *value, struct cgroup **out, struct error *err
                 return json_error(value, err, EINVAL, "unknown cgroup driver \"%s\"", name);
 
         cgroup = cgroup_new(drivers[i]);
+        cgroup->complete = true;
         if ((r = json_get_bool(value, "rootless", &cgroup->rootless, err)) < 0 ||
             (r = json_get_bool(value, "userManager", &cgroup->user_manager, err)) < 0 ||
             (r = json_get_string(value, "unit", &unit, err)) < 0)

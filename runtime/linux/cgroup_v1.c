@@ -154,28 +154,42 @@ static bool can_do_without(const struct cgroup *cgroup, const struct cgroup_requ
                (cgroup->rootless && cgroup_is_denied(r) && !request->insists);
 }
 
+/* Makes a hierarchy's directory, or drops the hierarchy, which moves the next one up: 1 for made, 0 for dropped. */
+static int make_or_drop(struct cgroup *cgroup, const struct cgroup_request *request, size_t index, struct error *err) {
+        struct error failure = {0};
+        int r = cgroup_make_directory(cgroup, index, &failure);
+
+        if (r == 0 && str_equal(cgroup->hierarchies[index].name, "cpuset"))
+                r = prepare_cpuset(cgroup, index, &failure);
+        if (r == 0)
+                return 1;
+        if (!can_do_without(cgroup, request, index, r)) {
+                *err = failure;
+                return r;
+        }
+        log_debug("cgroups: going without %s: %s", cgroup->hierarchies[index].directory, failure.message);
+        cgroup_drop_hierarchy(cgroup, index);
+        return 0;
+}
+
 static int v1_create(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err) {
         int r = v1_locate(cgroup, request, err);
 
-        for (size_t i = 0; r == 0 && i < cgroup->count;) {
-                struct error failure = {0};
+        if (r == 0 && cgroup->unified >= 0)
+                r = make_or_drop(cgroup, request, (size_t) cgroup->unified, err);
+        return r < 0 ? r : 0;
+}
 
-                r = cgroup_make_directory(cgroup, i, &failure);
-                if (r == 0 && str_equal(cgroup->hierarchies[i].name, "cpuset"))
-                        r = prepare_cpuset(cgroup, i, &failure);
-                if (r == 0) {
-                        i++;
-                        continue;
-                }
-                if (!can_do_without(cgroup, request, i, r)) {
-                        *err = failure;
-                        return r;
-                }
-                log_debug("cgroups: going without %s: %s", cgroup->hierarchies[i].directory, failure.message);
-                cgroup_drop_hierarchy(cgroup, i);
-                r = 0;
+static int v1_finish(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < cgroup->count;) {
+                bool there = cgroup->hierarchies[i].v2 || cgroup->places[i].made;
+
+                r = there ? 1 : make_or_drop(cgroup, request, i, err);
+                i += r > 0;
         }
-        return r;
+        return r < 0 ? r : 0;
 }
 
 /* ---- Limits ---- */
@@ -494,6 +508,7 @@ const struct cgroup_driver cgroup_v1_driver = {
         .name = "v1",
         .locate = v1_locate,
         .create = v1_create,
+        .finish = v1_finish,
         .apply = v1_apply,
         .freeze = v1_freeze,
         .frozen = v1_frozen,

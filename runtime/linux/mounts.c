@@ -384,6 +384,8 @@ static int apply_item(const struct mount_plan *plan, struct mount_plan_item *ite
                 return target;
         if (item->options.remount)
                 return apply_remount(plan, item, target, err);
+        if (item->cgroup && (r = cgroup->before(cgroup->data, err)) < 0)
+                return r;
         if (item->cgroup)
                 return cgroup_mount(cgroup->cgroup, cgroup->namespace, target, rootfs_fd, item->mount->destination,
                                     item->options.own.set, err);

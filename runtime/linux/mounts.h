@@ -52,6 +52,9 @@ struct mount_plan {
 struct mount_cgroup {
         const struct cgroup *cgroup; /* NULL: none */
         bool namespace;              /* the container has a cgroup namespace */
+        /* Called before such a mount is made: sees to it that the cgroup is there, and this process in it. */
+        int (*before)(void *data, struct error *err);
+        void *data;
 };
 
 /**

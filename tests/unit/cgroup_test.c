@@ -130,7 +130,8 @@ static struct cgroup *create(const char *resources_text) {
         struct error err = {0};
 
         assert_int_equal(json_parse(arena, resources_text, strlen(resources_text), NULL, &root, &err), 0);
-        if (runtime_resources_parse(arena, root, &resources, &err) < 0 || cgroup_create(&request, &cgroup, &err) < 0)
+        if (runtime_resources_parse(arena, root, &resources, &err) < 0 || cgroup_begin(&request, &cgroup, &err) < 0 ||
+            cgroup_finish(cgroup, &request, &err) < 0)
                 fail_msg("%s", err.message);
         return cgroup;
 }
