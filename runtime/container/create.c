@@ -155,6 +155,14 @@ static enum procfs_use procfs_use(const struct runtime_config *config) {
         return procfs_use_of(config->process);
 }
 
+/* Nothing is to be done here between init's work and the program's start: then init need not wait. */
+static bool starts_at_once(const struct creation *creation) {
+        const struct create_options *options = creation->options;
+
+        return !options->wait_for_start && !options->pid_file && !options->pidfd_socket &&
+               !creation->bundle.config.process->terminal;
+}
+
 /* Everything that can fail for reasons of the config or the host fails here, before there is a process. */
 static int prepare(struct creation *creation, struct error *err) {
         const struct runtime_config *config = &creation->bundle.config;
@@ -165,6 +173,7 @@ static int prepare(struct creation *creation, struct error *err) {
         launch->config = config;
         launch->state = &creation->state;
         launch->signal_mask = &creation->signal_mask;
+        launch->at_once = starts_at_once(creation);
         launch->new_keyring = !creation->options->no_new_keyring;
         launch->made_by_user = geteuid() != 0;
         launch->deny_setgroups = config->linux_.namespaces[NAMESPACE_USER].present;
@@ -385,9 +394,9 @@ static int follow_init(struct creation *creation, struct error *err) {
 /* run: the other end closes when the program has been executed. */
 static int start_now(struct creation *creation, struct error *err) {
         struct sync_message message;
-        int r = sync_send(creation->launch.parent_socket, SYNC_START, 0, -1, err);
+        int r = 0;
 
-        if (r < 0)
+        if (!creation->launch.at_once && (r = sync_send(creation->launch.parent_socket, SYNC_START, 0, -1, err)) < 0)
                 return r;
         r = sync_receive(creation->launch.parent_socket, &message, NULL, err);
         return r < 0 ? r : 0;

@@ -283,7 +283,7 @@ static int wait_for_start(struct init *init, struct error *err) {
         int connection;
         int r = sync_send(launch->init_socket, SYNC_READY, 0, -1, err);
 
-        if (r < 0)
+        if (r < 0 || launch->at_once)
                 return r;
         if (launch->start_socket < 0)
                 return sync_expect(launch->init_socket, SYNC_START, &message, err);

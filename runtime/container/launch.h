@@ -39,6 +39,7 @@ struct launch {
         int preserve_fds;
         int listen_fds;
         const char *listen_names; /* a copy of LISTEN_FDNAMES, or NULL */
+        bool at_once;             /* run: init does not wait for SYNC_START */
         bool new_keyring;
         bool deny_setgroups;
         bool made_by_user;       /* the parent is not root */
