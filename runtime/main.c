@@ -137,7 +137,7 @@ static int usage_error(const struct error *err) {
 
 int main(int argc, char **argv) {
         _cleanup_free_ char *root = own_root();
-        struct runtime runtime = {.root = root ? root : DEFAULT_ROOT};
+        struct runtime runtime = {.root = root ? root : DEFAULT_ROOT, .self_handle = -1};
         const struct command *command;
         struct error err = {0};
         int first;
@@ -161,7 +161,10 @@ int main(int argc, char **argv) {
                 return usage_error(&err);
         }
         if (open_log(&runtime, &err) < 0 || choose_cgroups(&runtime, &err) < 0 ||
-            (enters_container(command) && self_protect(argv, &err) < 0))
+            (enters_container(command) && self_protect(argv, &runtime.self_handle, &err) < 0))
                 return usage_error(&err);
+        /* exec puts a process among those of the container. */
+        if (command->run == cmd_exec)
+                fd_close_at(&runtime.self_handle);
         return command->run(command, &runtime, argc - first, argv + first);
 }

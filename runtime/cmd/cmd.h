@@ -30,6 +30,7 @@ struct runtime {
         bool systemd_cgroup;
         bool no_cgroup; /* --cgroup-manager=disabled */
         bool version;
+        int self_handle; /* of self_protect(), or -1 */
 };
 
 /**

@@ -43,6 +43,7 @@ int cmd_create(const struct command *command, void *context, int argc, char **ar
         if (r >= 0)
                 return r;
         request.id = argv[0];
+        request.self_handle = runtime->self_handle;
         request.bundle = options.bundle;
         request.config = options.config;
         request.console_socket = options.console_socket;

@@ -77,6 +77,7 @@ int cmd_run(const struct command *command, void *context, int argc, char **argv)
             cmd_check_count("--preserve-fds", options.preserve_fds, &err) < 0)
                 return cmd_fail(&err);
         request.id = argv[0];
+        request.self_handle = runtime->self_handle;
         request.bundle = options.bundle;
         request.config = options.config;
         request.console_socket = options.console_socket;

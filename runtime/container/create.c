@@ -264,6 +264,9 @@ static int clone_init(struct creation *creation, struct error *err) {
         struct launch *launch = &creation->launch;
         int r;
 
+        /* In a pid namespace of its own nobody sees init's files before it has closed this one. */
+        if (!(launch->namespaces.create & CLONE_NEWPID))
+                fd_close_at(&launch->self_handle);
         if (launch->namespaces.intermediate) {
                 launch->cgroup_after_go = launch->cgroup;
                 r = clone_through_intermediate(creation, err);
@@ -329,8 +332,11 @@ static int release_init(struct creation *creation, struct error *err) {
                 if (r < 0)
                         return error_wrap(err, "process.oomScoreAdj");
         }
-        return sync_send_many(launch->parent_socket, SYNC_GO, creation->pid, creation->placement.task_fds,
-                              creation->placement.task_count, err);
+        r = sync_send_many(launch->parent_socket, SYNC_GO, creation->pid, creation->placement.task_fds,
+                           creation->placement.task_count, err);
+        /* The kernel lets us wait for this, now that there is nothing else to do. */
+        fd_close_at(&launch->self_handle);
+        return r;
 }
 
 static int run_host_hooks(struct creation *creation, struct error *err) {
@@ -461,6 +467,7 @@ static void release(struct creation *creation) {
         seccomp_program_free(&launch->seccomp);
         placement_close(&creation->placement);
         network_devices_free(creation->network_devices);
+        fd_close_at(&launch->self_handle);
         fd_close_at(&launch->proc_fd);
         fd_close_at(&launch->parent_socket);
         fd_close_at(&launch->init_socket);
@@ -487,6 +494,7 @@ static void initialise(struct creation *creation, const struct create_options *o
         launch->rootfs.path_fd = launch->rootfs.mount_fd = launch->device_nodes = -1;
         launch->lock_fd = launch->proc_fd = launch->parent_socket = launch->init_socket = -1;
         launch->start_socket = launch->console_socket = -1;
+        launch->self_handle = options->self_handle;
         launch->listen_fds = task_listen_fds();
         launch->listen_names = xstrdup(getenv("LISTEN_FDNAMES"));
         launch->preserve_fds = options->preserve_fds + launch->listen_fds;

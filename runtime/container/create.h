@@ -28,6 +28,7 @@ struct create_options {
         bool no_cgroup; /* the container stays in the cgroup of its caller, without limits */
         bool no_pivot;
         bool no_new_keyring;
+        int self_handle;             /* of self_protect(): will be closed; or -1 */
         bool wait_for_start;         /* create: init waits until `start`; run: it executes at once */
         bool detach;                 /* the caller does not stay for a terminal */
         const sigset_t *signal_mask; /* what the program gets; NULL: the calling process's */

@@ -370,6 +370,7 @@ void init_main(struct launch *launch) {
                             .failure = SYNC_ERROR};
         struct error err = {0};
 
+        fd_close_at(&launch->self_handle);
         fd_close_at(&launch->parent_socket);
         self_forget_environment();
         (void) run(&init, &err);

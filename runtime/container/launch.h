@@ -31,6 +31,7 @@ struct launch {
          * parent is killed before, `delete` waits for init's end, of which nothing else would tell it.
          */
         int lock_fd;
+        int self_handle;    /* of self_protect(), or -1; closed by init at once */
         int proc_fd;        /* procfs_open() */
         int parent_socket;  /* of the parent; closed by init */
         int init_socket;    /* of init; closed by the parent */

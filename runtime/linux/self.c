@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -85,10 +87,23 @@ void self_forget_environment(void) {
         environ[0] = NULL;
 }
 
-int self_protect(char **argv, struct error *err) {
-        _cleanup_fd_ int exe = open(SELF, O_RDONLY | O_CLOEXEC);
+/* What self_entry.c has left open: the kernel tells a program that was executed by fd which one it was. */
+static int open_handle(void) {
+        const char *name = (const char *) getauxval(AT_EXECFN);
+        int fd = -1;
+
+        if (!name || sscanf(name, "/dev/fd/%d", &fd) != 1 || fd < SELF_HANDLE_MIN || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+                return -1;
+        return fd;
+}
+
+int self_protect(char **argv, int *handle, struct error *err) {
+        _cleanup_fd_ int exe = -1;
         _cleanup_fd_ int safe = -1;
 
+        /* Before anything is opened that could get the number of one that was closed. */
+        *handle = open_handle();
+        exe = open(SELF, O_RDONLY | O_CLOEXEC);
         if (exe < 0)
                 return error_errno(err, errno, SELF);
 #ifdef SANITIZE

@@ -10,12 +10,17 @@
 
 #include "../../lib/error.h"
 
+/* No fd of the handle is lower. */
+#define SELF_HANDLE_MIN 40
+
 /**
  * Returns 0 when this process runs from a read-only handle; otherwise executes
  * the program again from one, with the same arguments, and does not return.
  * Afterwards, when run by root, no unprivileged process can look into this one.
+ * @handle: the fd of the handle if it is still open, or -1. Closing the last one takes the kernel a
+ * grace period, so it is worth a choice of when; no other process may get at it.
  */
-int self_protect(char **argv, struct error *err);
+int self_protect(char **argv, int *handle, struct error *err);
 
 /**
  * Overwrites the environment of this process: a copy of the runtime that waits inside a container would

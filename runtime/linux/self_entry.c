@@ -9,6 +9,7 @@
  * Neither libc nor the stack protector's canary exists yet, so all of it is plain system calls.
  * The Makefile makes self_entry the entry point on the architectures below.
  */
+#include <elf.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +18,8 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+
+#include "self.h"
 
 #if !defined(SANITIZE) && (defined(__x86_64__) || defined(__aarch64__))
 
@@ -84,6 +87,26 @@ static bool enters_container(long argc, char *const *argv) {
         return false;
 }
 
+/* Executed by fd: then by the program itself, or by somebody who leaves it to self_protect(). */
+static bool was_executed_by_fd(char *const *environment) {
+        static const char start[] = "/dev/fd/";
+        const long *auxiliary;
+
+        while (*environment)
+                environment++;
+        for (auxiliary = (const long *) (environment + 1); auxiliary[0] != AT_NULL; auxiliary += 2) {
+                const char *name = (const char *) (intptr_t) auxiliary[1];
+                size_t same = 0;
+
+                if (auxiliary[0] != AT_EXECFN)
+                        continue;
+                while (start[same] && name[same] == start[same])
+                        same++;
+                return start[same] == '\0';
+        }
+        return false;
+}
+
 static bool is_readonly(long fd) {
         struct statfs fs;
 
@@ -101,19 +124,25 @@ void __attribute__((used, no_stack_protector)) self_entry_run(const long *stack)
         long exe;
         long tree;
 
-        if (!enters_container(argc, argv))
+        if (!enters_container(argc, argv) || was_executed_by_fd(argv + argc + 1))
                 return;
         exe = system_call(SYS_openat, AT_FDCWD, (long) (intptr_t) self, O_PATH | O_CLOEXEC, 0, 0);
         if (exe >= 0 && !is_readonly(exe)) {
                 tree = system_call(SYS_open_tree, exe, empty, AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0,
                                    0);
-                if (tree >= 0) {
-                        if (system_call(SYS_mount_setattr, tree, empty, AT_EMPTY_PATH, (long) (intptr_t) &attr,
-                                        sizeof(attr)) == 0)
-                                (void) system_call(SYS_execveat, tree, empty, (long) (intptr_t) argv,
+                if (tree >= 0 && system_call(SYS_mount_setattr, tree, empty, AT_EMPTY_PATH, (long) (intptr_t) &attr,
+                                             sizeof(attr)) == 0) {
+                        /* Stays open, for self_protect() to find; beyond what callers pass on. */
+                        long handle = system_call(SYS_fcntl, tree, F_DUPFD, SELF_HANDLE_MIN, 0, 0);
+
+                        if (handle >= 0) {
+                                (void) system_call(SYS_execveat, handle, empty, (long) (intptr_t) argv,
                                                    (long) (intptr_t) (argv + argc + 1), AT_EMPTY_PATH);
-                        (void) system_call(SYS_close, tree, 0, 0, 0, 0);
+                                (void) system_call(SYS_close, handle, 0, 0, 0, 0);
+                        }
                 }
+                if (tree >= 0)
+                        (void) system_call(SYS_close, tree, 0, 0, 0, 0);
         }
         if (exe >= 0)
                 (void) system_call(SYS_close, exe, 0, 0, 0, 0);
