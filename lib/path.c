@@ -102,83 +102,82 @@ static int open_existing_part(int root_fd, char *path, enum path_policy policy, 
 }
 
 /*
- * For PATH_IN_ROOT_CREATE: the path with every link followed whose target does not
- * exist yet, so that what is made lies where the links point, still below the root:
- * images often have /etc/resolv.conf lead to a file under /run that only a running
- * system has.
+ * As open_existing_part(), of the path in *resolved. For PATH_IN_ROOT_CREATE that is the path with every link
+ * followed whose target does not exist yet, so that what is made lies where the links point, still below the
+ * root: images often have /etc/resolv.conf lead to a file under /run that only a running system has.
  */
-static int follow_dangling(int root_fd, const char *path, enum path_policy policy, char **out) {
+static int open_resolved_part(int root_fd, const char *path, enum path_policy policy, char **resolved,
+                              const char **rest) {
         _cleanup_free_ char *current = xstrdup(below(path));
 
-        for (int i = 0; i < LINKS_MAX && policy == PATH_IN_ROOT_CREATE; i++) {
+        for (int i = 0; i < LINKS_MAX; i++) {
                 _cleanup_free_ char *part = NULL;
-                _cleanup_fd_ int fd = -1;
+                _cleanup_fd_ int fd = open_existing_part(root_fd, current, policy, rest);
                 char target[PATH_MAX];
-                const char *rest;
-                ssize_t length;
+                ssize_t length = -1;
                 char *next;
 
-                fd = open_existing_part(root_fd, current, policy, &rest);
                 if (fd < 0)
                         return fd;
-                part = xstrndup(rest, strcspn(rest, "/"));
-                length = readlinkat(fd, part, target, sizeof(target) - 1);
+                if (policy == PATH_IN_ROOT_CREATE && **rest != '\0') {
+                        part = xstrndup(*rest, strcspn(*rest, "/"));
+                        length = readlinkat(fd, part, target, sizeof(target) - 1);
+                }
                 if (length < 0) {
-                        *out = take_ptr(current);
-                        return 0;
+                        *resolved = take_ptr(current);
+                        return take_fd(&fd);
                 }
                 target[length] = '\0';
-                next = str_format("%.*s%s%s", target[0] == '/' ? 0 : (int) (rest - current), current, target,
-                                  rest + strlen(part));
+                next = str_format("%.*s%s%s", target[0] == '/' ? 0 : (int) (*rest - current), current, target,
+                                  *rest + strlen(part));
                 free(current);
                 current = next;
         }
-        if (policy == PATH_IN_ROOT_CREATE)
-                return -ELOOP;
-        *out = take_ptr(current);
-        return 0;
+        return -ELOOP;
 }
 
-/* mkdir -p of a path whose existing part holds no dangling link. */
-static int make_missing_dirs(int root_fd, char *path, enum path_policy policy, mode_t mode) {
+/* mkdir -p of what is missing below `directory`. Returns the last one. */
+static int make_missing_dirs(int directory, const char *rest, mode_t mode) {
         _cleanup_str_list_ struct str_list parts = {0};
         _cleanup_fd_ int fd = -1;
-        const char *rest;
-        struct stat st;
 
-        fd = open_existing_part(root_fd, path, policy, &rest);
-        if (fd < 0)
-                return fd;
         str_list_split(&parts, rest, '/');
         for (size_t i = 0; i < parts.count; i++) {
                 const char *part = parts.items[i];
+                int at = fd < 0 ? directory : fd;
                 int next;
 
                 if (str_empty(part) || str_equal(part, "."))
                         continue;
                 if (str_equal(part, ".."))
                         return -EINVAL;
-                /* What exists was resolved above, so a link found here now was put there by somebody else. */
-                if (mkdirat(fd, part, mode) < 0 && errno != EEXIST)
+                /* What exists was resolved before, so a link found here now was put there by somebody else. */
+                if (mkdirat(at, part, mode) < 0 && errno != EEXIST)
                         return -errno;
-                next = open_quietly(fd, part, PATH_NO_SYMLINKS, O_PATH | O_DIRECTORY, 0);
+                next = open_quietly(at, part, PATH_NO_SYMLINKS, O_PATH | O_DIRECTORY, 0);
                 if (next < 0)
                         return next;
-                fd_close(fd);
+                fd_close_at(&fd);
                 fd = next;
         }
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        return S_ISDIR(st.st_mode) ? take_fd(&fd) : -ENOTDIR;
+        return take_fd(&fd);
 }
 
 int path_make_dirs(int root_fd, const char *path, enum path_policy policy, mode_t mode, struct error *err) {
         enum path_policy lookup = policy == PATH_BENEATH ? PATH_IN_ROOT : policy;
         _cleanup_free_ char *resolved = NULL;
-        int r = follow_dangling(root_fd, path, lookup, &resolved);
+        _cleanup_fd_ int existing = -1;
+        const char *rest = NULL;
+        struct stat st;
+        int r;
 
-        if (r == 0)
-                r = make_missing_dirs(root_fd, resolved, lookup, mode);
+        existing = open_resolved_part(root_fd, path, lookup, &resolved, &rest);
+        if (existing < 0)
+                return open_error(err, existing, path);
+        if (*rest != '\0')
+                r = make_missing_dirs(existing, rest, mode);
+        else
+                r = fstat(existing, &st) < 0 ? -errno : S_ISDIR(st.st_mode) ? take_fd(&existing) : -ENOTDIR;
         if (r == -EINVAL)
                 return error_set(err, EINVAL, "%s: \"..\" in a part that does not exist", path);
         return r < 0 ? open_error(err, r, path) : r;
@@ -216,16 +215,20 @@ int path_make_file(int root_fd, const char *path, enum path_policy policy, mode_
         _cleanup_free_ char *parent = NULL;
         _cleanup_fd_ int parent_fd = -1;
         _cleanup_fd_ int made = -1;
+        const char *rest;
         const char *name;
         int fd;
 
         fd = open_quietly(root_fd, path, lookup, O_PATH, 0);
-        if (fd == -ENOENT)
-                fd = follow_dangling(root_fd, path, lookup, &resolved);
+        if (fd >= 0)
+                return fd;
+        if (fd == -ENOENT) {
+                parent_fd = open_resolved_part(root_fd, path, lookup, &resolved, &rest);
+                fd = parent_fd < 0 ? parent_fd : 0;
+                fd_close_at(&parent_fd);
+        }
         if (fd < 0)
                 return open_error(err, fd, path);
-        if (!resolved)
-                return fd;
         if (split_last(resolved, &parent, &name) < 0)
                 return error_set(err, EINVAL, "%s: not the path of a file", path);
         parent_fd = path_make_dirs(root_fd, parent, policy, 0755, err);

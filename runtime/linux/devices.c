@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -98,12 +99,15 @@ static int make_node_at(int parent, const char *name, const struct runtime_devic
         return 0;
 }
 
-static int make_node(int rootfs_fd, const struct runtime_device *device, struct error *err) {
+/* @dev: /dev of the rootfs, where nearly all nodes are made */
+static int make_node(int rootfs_fd, int dev, const struct runtime_device *device, struct error *err) {
         uid_t uid = device->uid.set ? (uid_t) device->uid.value : 0;
         gid_t gid = device->gid.set ? (gid_t) device->gid.value : 0;
         _cleanup_fd_ int parent = -1;
         const char *name = NULL;
 
+        if (str_starts_with(device->path, "/dev/") && path_is_name(device->path + strlen("/dev/")))
+                return make_node_at(dev, device->path + strlen("/dev/"), device, uid, gid, err);
         parent = path_open_parent(rootfs_fd, device->path, PATH_IN_ROOT, &name, NULL);
         if (parent == -ENOENT) {
                 _cleanup_free_ char *directory = xstrdup(device->path);
@@ -118,13 +122,13 @@ static int make_node(int rootfs_fd, const struct runtime_device *device, struct 
         return make_node_at(parent, name, device, uid, gid, err);
 }
 
-static int create_one(int rootfs_fd, const struct runtime_device *device, bool bind, struct error *err) {
+static int create_one(int rootfs_fd, int dev, const struct runtime_device *device, bool bind, struct error *err) {
         int r;
 
         /* Pipes are no devices of the host's, and anybody may make them. */
         if (bind && device->type != 'p')
                 return bind_host_node(rootfs_fd, device, err);
-        r = make_node(rootfs_fd, device, err);
+        r = make_node(rootfs_fd, dev, device, err);
         /* A user namespace further out forbids nodes to a process that looks like root. */
         return r == -EPERM ? bind_host_node(rootfs_fd, device, err) : r;
 }
@@ -218,7 +222,7 @@ int devices_create(int rootfs_fd, const struct runtime_linux *config, bool bind,
         for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
                 if (is_listed(config, defaults[i].path))
                         continue;
-                r = create_one(rootfs_fd, &defaults[i], bind, err);
+                r = create_one(rootfs_fd, dev, &defaults[i], bind, err);
                 if (r < 0)
                         return error_wrap(err, "%s", defaults[i].path);
         }
@@ -227,7 +231,7 @@ int devices_create(int rootfs_fd, const struct runtime_linux *config, bool bind,
         for (size_t i = 0; nodes_fd < 0 && i < config->device_count; i++) {
                 if (is_made_otherwise(&config->devices[i]))
                         continue;
-                r = create_one(rootfs_fd, &config->devices[i], bind, err);
+                r = create_one(rootfs_fd, dev, &config->devices[i], bind, err);
                 if (r < 0)
                         return error_wrap(err, "linux.devices[%zu] %s", i, config->devices[i].path);
         }

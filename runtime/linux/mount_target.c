@@ -69,14 +69,14 @@ static int check_proc(int rootfs_fd, int target, const struct mount_target_reque
         bool in_procfs = procfs_is(target, false);
         _cleanup_free_ char *clean = path_clean(request->destination);
 
+        if (!in_procfs && !str_equal(clean, "/proc") && !str_starts_with(clean, "/proc/"))
+                return 0;
         if (str_equal(clean, "/proc") || procfs_is(target, true)) {
                 if (str_equal(request->type, "proc") ||
                     (request->source_fd >= 0 && procfs_is(request->source_fd, true)))
                         return 0;
                 return error_set(err, EPERM, "only a proc file system may be mounted on /proc");
         }
-        if (!in_procfs && !str_starts_with(clean, "/proc/"))
-                return 0;
         if (is_replaceable(rootfs_fd, target))
                 return 0;
         return error_set(err, EPERM, "cannot be mounted because it is inside /proc");
