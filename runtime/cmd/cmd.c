@@ -73,7 +73,7 @@ int cmd_each(const char *root, const char *id, bool regex, cmd_action action, co
 }
 
 /* Deleted by somebody else: nothing is left to do, even if the id has come to name another container. */
-static int finish(const struct create_options *request, pid_t pid, struct error *err) {
+static int finish_by_name(const struct create_options *request, pid_t pid, struct error *err) {
         _cleanup_container_ struct container container = CONTAINER_INIT;
         int r = container_open(request->root, request->id, &container, err);
 
@@ -87,12 +87,27 @@ static int finish(const struct create_options *request, pid_t pid, struct error 
         return r < 0 ? r : container_destroy(&container, err);
 }
 
+static int finish(const struct create_options *request, struct created *created, struct error *err) {
+        struct container *container = &created->container;
+        int r;
+
+        if (!created->config)
+                return finish_by_name(request, created->pid, err);
+        r = state_lock(container->dir_fd, STATE_LOCK_TIMEOUT_MS, err);
+        if (r == -ENOENT)
+                return 0;
+        /* An update may have put more into it that is to be removed. */
+        if (r == 0 && !state_is_current(created->state_version))
+                r = container_refresh(container, err);
+        return r < 0 ? r : container_destroy_with(container, created->config, err);
+}
+
 int cmd_stay(const struct create_options *request, struct created *created, bool keep) {
         struct error err = {0};
         struct error end_error = {0};
         int status = foreground_wait(created, &err);
 
-        if (!keep && finish(request, created->pid, &end_error) < 0) {
+        if (!keep && finish(request, created, &end_error) < 0) {
                 log_error(&end_error);
                 if (status == 0)
                         status = 1;

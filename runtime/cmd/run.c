@@ -44,7 +44,8 @@ const struct option_row run_options_table[] = {
 };
 
 static int run(const struct create_options *request, bool keep) {
-        struct created created = {.pidfd = -1, .terminal = -1, .notify = -1};
+        struct created created = {
+                .pidfd = -1, .terminal = -1, .notify = -1, .container = CONTAINER_INIT, .state_version = -1};
         struct error err = {0};
         int status = 0;
 
@@ -60,6 +61,8 @@ static int run(const struct create_options *request, bool keep) {
         fd_close_at(&created.pidfd);
         fd_close_at(&created.terminal);
         fd_close_at(&created.notify);
+        fd_close_at(&created.state_version);
+        container_close(&created.container);
         return status;
 }
 

@@ -232,11 +232,16 @@ void container_poststop(const struct state *state, const struct runtime_config *
 
 int container_destroy(struct container *container, struct error *err) {
         struct runtime_config config = {0};
-        struct error hook_error = {0};
-        bool configured = container_config(container, &config, &hook_error) == 0;
+        struct error ignored = {0};
+        bool configured = container_config(container, &config, &ignored) == 0;
+
+        return container_destroy_with(container, configured ? &config : NULL, err);
+}
+
+int container_destroy_with(struct container *container, const struct runtime_config *config, struct error *err) {
         int r = 0;
 
-        find_cgroup(container, configured ? &config : NULL);
+        find_cgroup(container, config);
         if (container->cgroup)
                 r = cgroup_remove(container->cgroup, err);
         if (r < 0 || (r = remove_rdt(&container->state, err)) < 0)
@@ -244,7 +249,7 @@ int container_destroy(struct container *container, struct error *err) {
         r = state_remove(container->root_fd, container->dir_fd, container->state.id, err);
         if (r < 0)
                 return r;
-        if (configured)
-                container_poststop(&container->state, &config);
+        if (config)
+                container_poststop(&container->state, config);
         return 0;
 }

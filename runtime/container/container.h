@@ -79,3 +79,6 @@ void container_poststop(const struct state *state, const struct runtime_config *
  * failures are warnings.
  */
 int container_destroy(struct container *container, struct error *err);
+
+/** As above, for who has the config at hand; NULL: it cannot be read, and poststop hooks are not run. */
+int container_destroy_with(struct container *container, const struct runtime_config *config, struct error *err);

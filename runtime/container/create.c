@@ -95,10 +95,9 @@ static int make_state(struct creation *creation, struct error *err) {
         creation->made_state = true;
         prepare_state(creation->options, &creation->bundle, creation->created, &creation->state);
         r = plan_rdt(creation, err);
-        if (r < 0 || (r = prepare_notify(creation, err)) < 0 ||
-            (r = state_write(creation->launch.lock_fd, &creation->state, NULL, NULL, err)) < 0)
+        if (r < 0 || (r = prepare_notify(creation, err)) < 0)
                 return r;
-        return prepare_keep_config(creation->launch.lock_fd, &creation->bundle, err);
+        return state_write(creation->launch.lock_fd, &creation->state, NULL, NULL, err);
 }
 
 static int make_start_socket(struct creation *creation, struct error *err) {
@@ -307,8 +306,9 @@ static int release_init(struct creation *creation, struct error *err) {
         if (r < 0)
                 return error_errno(err, -r, "the container's init process ended early");
         creation->state.process_number = process_number(creation->pidfd);
-        r = placement_finish(&creation->placement, err);
-        if (r < 0)
+        /* For the commands to come; hence while init already works. */
+        if ((r = prepare_keep_config(creation->launch.lock_fd, &creation->bundle, err)) < 0 ||
+            (r = placement_finish(&creation->placement, err)) < 0)
                 return r;
         r = state_write(creation->launch.lock_fd, &creation->state, put_cgroup, launch->cgroup, err);
         if (r < 0)
@@ -506,6 +506,23 @@ static void initialise(struct creation *creation, const struct create_options *o
         (void) fd_cloexec_from(3 + (unsigned int) launch->preserve_fds);
 }
 
+/* The creator that stays keeps what it knows, and need not read it again at the end. */
+static void keep_container(struct creation *creation, struct created *out) {
+        struct arena *arena = take_ptr(creation->bundle.arena);
+        struct runtime_config *config = arena_alloc(arena, 1, sizeof(*config));
+
+        *config = creation->bundle.config;
+        out->config = config;
+        out->state_version = state_version(creation->launch.lock_fd);
+        out->container.arena = arena;
+        out->container.root_fd = take_fd(&creation->root_fd);
+        out->container.dir_fd = take_fd(&creation->launch.lock_fd);
+        out->container.state = creation->state;
+        out->container.cgroup = take_ptr(creation->placement.cgroup);
+        out->container.state.created = arena_strdup(arena, creation->created);
+        state_unlock(out->container.dir_fd);
+}
+
 int container_create(const struct create_options *options, struct created *out, struct error *err) {
         struct creation creation;
         int r;
@@ -527,7 +544,11 @@ int container_create(const struct create_options *options, struct created *out, 
                         .terminal = take_fd(&creation.terminal),
                         .notify = take_fd(&creation.notify),
                         .has_poststart = creation.bundle.config.hooks[HOOK_POSTSTART].count > 0,
+                        .container = CONTAINER_INIT,
+                        .state_version = -1,
                 };
+                if (!options->wait_for_start && !options->detach)
+                        keep_container(&creation, out);
         }
         release(&creation);
         return r;

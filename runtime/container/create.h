@@ -12,6 +12,7 @@
 #include "../../lib/error.h"
 #include "../../lib/memory.h"
 #include "../../spec/runtime_config.h"
+#include "container.h"
 
 struct create_options {
         const char *root; /* --root */
@@ -40,6 +41,13 @@ struct created {
         int terminal;       /* master side when the caller relays it, else -1 */
         int notify;         /* of notify.h, for the caller to serve, else -1 */
         bool has_poststart; /* the caller has to run container_poststart() */
+        /*
+         * For who stays until the container's end, what it takes to destroy it, read and open: else
+         * CONTAINER_INIT and NULL. The config is in the container's arena.
+         */
+        struct container container;
+        const struct runtime_config *config;
+        int state_version; /* of state_version() */
 };
 
 /**

@@ -189,6 +189,16 @@ static int replace_file(int dir_fd, const char *text, size_t size, struct error 
         return 0;
 }
 
+int state_version(int dir_fd) {
+        return openat(dir_fd, STATE_FILE, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+bool state_is_current(int version) {
+        struct stat st;
+
+        return fstat(version, &st) == 0 && st.st_nlink > 0;
+}
+
 int state_write(int dir_fd, const struct state *state, void (*put_cgroup)(struct json_writer *writer, const void *data),
                 const void *data, struct error *err) {
         _cleanup_json_writer_ struct json_writer writer = {0};

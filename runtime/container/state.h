@@ -87,5 +87,9 @@ int state_read(int dir_fd, struct arena *arena, struct state *out, struct error 
 int state_write(int dir_fd, const struct state *state, void (*put_cgroup)(struct json_writer *writer, const void *data),
                 const void *data, struct error *err);
 
+/** An fd by which state_is_current() tells whether state.json has been replaced since, or -1. */
+int state_version(int dir_fd);
+bool state_is_current(int version);
+
 /** Removes the directory with all files; the fd stays the caller's. 0 when gone already. */
 int state_remove(int root_fd, int dir_fd, const char *id, struct error *err);

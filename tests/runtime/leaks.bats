@@ -50,7 +50,7 @@ nothing_left() {
 
 @test "a run that is killed leaves what delete --force removes" {
         set_args sleep 100
-        for call in clone3:1 sendmsg:1 sendmsg:2 recvmsg:2 poll:1; do
+        for call in clone3:1 mkdir:4 sendmsg:1 recvmsg:1 recvmsg:2 poll:1; do
                 killed_at "${call%:*}" "${call#*:}" run "$ID"
                 run myrun delete --force "$ID"
                 assert_success
