@@ -8,66 +8,51 @@
 #include "../container/restore.h"
 
 struct options {
-        const char *bundle;
-        const char *config;
-        const char *console_socket;
-        const char *pid_file;
-        const char *pidfd_socket;
-        const char *image_path;
-        const char *work_path;
-        const char *cgroup_mode;
-        const char *network_lock;
-        const char *lsm_profile;
-        const char *lsm_mount_context;
+        struct create_options create;
+        struct criu_options criu;
         struct str_list empty_namespaces;
-        bool detach;
         bool keep;
         bool no_subreaper;
-        bool no_pivot;
-        bool tcp_established;
-        bool tcp_close;
-        bool ext_unix_sockets;
-        bool shell_job;
-        bool file_locks;
-        bool auto_dedup;
-        bool lazy_pages;
 };
 
 #define AT(field) offsetof(struct options, field)
 
 const struct option_row restore_options_table[] = {
-        {"bundle", 'b', NULL, OPTION_STRING, AT(bundle), "DIR", "the bundle (default: the current directory)"},
-        {"config", 'f', NULL, OPTION_STRING, AT(config), "FILE", "read this file instead of the bundle's config.json"},
-        {"console-socket", 0, NULL, OPTION_STRING, AT(console_socket), "SOCKET",
+        {"bundle", 'b', NULL, OPTION_STRING, AT(create.bundle), "DIR", "the bundle (default: the current directory)"},
+        {"config", 'f', NULL, OPTION_STRING, AT(create.config), "FILE",
+         "read this file instead of the bundle's config.json"},
+        {"console-socket", 0, NULL, OPTION_STRING, AT(create.console_socket), "SOCKET",
          "Unix socket that gets the master side of the terminal"},
-        {"detach", 'd', NULL, OPTION_FLAG, AT(detach), NULL, "do not wait for the container's end"},
+        {"detach", 'd', NULL, OPTION_FLAG, AT(create.detach), NULL, "do not wait for the container's end"},
         {"keep", 0, NULL, OPTION_FLAG, AT(keep), NULL, "do not delete the container when it ends"},
-        {"pid-file", 0, NULL, OPTION_STRING, AT(pid_file), "FILE", "write the pid of the container's init there"},
-        {"pidfd-socket", 0, NULL, OPTION_STRING, AT(pidfd_socket), "SOCKET",
+        {"pid-file", 0, NULL, OPTION_STRING, AT(create.pid_file), "FILE",
+         "write the pid of the container's init there"},
+        {"pidfd-socket", 0, NULL, OPTION_STRING, AT(create.pidfd_socket), "SOCKET",
          "Unix socket that gets a pidfd of the process"},
         {"no-subreaper", 0, NULL, OPTION_FLAG, AT(no_subreaper), NULL, "accepted; this program is no subreaper"},
-        {"no-pivot", 0, NULL, OPTION_FLAG, AT(no_pivot), NULL, "accepted; criu makes the root"},
-        {"image-path", 0, NULL, OPTION_STRING, AT(image_path), "DIR",
+        {"no-pivot", 0, NULL, OPTION_FLAG, AT(create.no_pivot), NULL, "accepted; criu makes the root"},
+        {"image-path", 0, NULL, OPTION_STRING, AT(criu.image_path), "DIR",
          "where the container was saved (default: checkpoint, in the current directory)"},
-        {"work-path", 0, NULL, OPTION_STRING, AT(work_path), "DIR",
+        {"work-path", 0, NULL, OPTION_STRING, AT(criu.work_path), "DIR",
          "where criu writes its log (default: --image-path)"},
-        {"tcp-established", 0, NULL, OPTION_FLAG, AT(tcp_established), NULL, "restore open TCP connections"},
-        {"tcp-close", 0, NULL, OPTION_FLAG, AT(tcp_close), NULL, "restore TCP connections as closed"},
-        {"ext-unix-sk", 0, NULL, OPTION_FLAG, AT(ext_unix_sockets), NULL,
+        {"tcp-established", 0, NULL, OPTION_FLAG, AT(criu.tcp_established), NULL, "restore open TCP connections"},
+        {"tcp-close", 0, NULL, OPTION_FLAG, AT(criu.tcp_close), NULL, "restore TCP connections as closed"},
+        {"ext-unix-sk", 0, NULL, OPTION_FLAG, AT(criu.ext_unix_sockets), NULL,
          "allow Unix sockets that lead out of the container"},
-        {"shell-job", 0, NULL, OPTION_FLAG, AT(shell_job), NULL, "give a shell's job the session it is restored from"},
-        {"file-locks", 0, NULL, OPTION_FLAG, AT(file_locks), NULL, "restore file locks"},
-        {"manage-cgroups-mode", 0, NULL, OPTION_STRING, AT(cgroup_mode), "MODE",
+        {"shell-job", 0, NULL, OPTION_FLAG, AT(criu.shell_job), NULL,
+         "give a shell's job the session it is restored from"},
+        {"file-locks", 0, NULL, OPTION_FLAG, AT(criu.file_locks), NULL, "restore file locks"},
+        {"manage-cgroups-mode", 0, NULL, OPTION_STRING, AT(criu.cgroup_mode), "MODE",
          "what to restore of cgroups: soft, full, strict or ignore (default: soft)"},
-        {"network-lock", 0, NULL, OPTION_STRING, AT(network_lock), "METHOD", "as for checkpoint"},
+        {"network-lock", 0, NULL, OPTION_STRING, AT(criu.network_lock), "METHOD", "as for checkpoint"},
         {"empty-ns", 0, NULL, OPTION_LIST, AT(empty_namespaces), "NAMESPACE",
          "accepted for network, of which no settings are restored anyway"},
-        {"auto-dedup", 0, NULL, OPTION_FLAG, AT(auto_dedup), NULL, "remove from the files what has been restored"},
-        {"lazy-pages", 0, NULL, OPTION_FLAG, AT(lazy_pages), NULL,
+        {"auto-dedup", 0, NULL, OPTION_FLAG, AT(criu.auto_dedup), NULL, "remove from the files what has been restored"},
+        {"lazy-pages", 0, NULL, OPTION_FLAG, AT(criu.lazy_pages), NULL,
          "load memory when it is used, from a \"criu lazy-pages\" that runs in --work-path"},
-        {"lsm-profile", 0, NULL, OPTION_STRING, AT(lsm_profile), "TYPE:NAME",
+        {"lsm-profile", 0, NULL, OPTION_STRING, AT(criu.lsm_profile), "TYPE:NAME",
          "AppArmor profile or SELinux label instead of the saved one"},
-        {"lsm-mount-context", 0, NULL, OPTION_STRING, AT(lsm_mount_context), "CONTEXT",
+        {"lsm-mount-context", 0, NULL, OPTION_STRING, AT(criu.lsm_mount_context), "CONTEXT",
          "SELinux context of mounts instead of the saved one"},
         {0},
 };
@@ -86,51 +71,29 @@ static int restore(const struct create_options *request, const struct criu_optio
         return status;
 }
 
-static int prepare(const struct runtime *runtime, const struct options *options, const char *id) {
+static int prepare(const struct runtime *runtime, struct options *options, const char *id) {
+        struct create_options *create = &options->create;
         _cleanup_free_ char *image_path = NULL;
-        struct criu_options criu = {
-                .program = runtime->criu,
-                .work_path = options->work_path,
-                .cgroup_mode = options->cgroup_mode,
-                .network_lock = options->network_lock,
-                .lsm_profile = options->lsm_profile,
-                .lsm_mount_context = options->lsm_mount_context,
-                .empty_namespaces = (const char *const *) options->empty_namespaces.items,
-                .status_fd = -1,
-                .tcp_established = options->tcp_established,
-                .tcp_close = options->tcp_close,
-                .ext_unix_sockets = options->ext_unix_sockets,
-                .shell_job = options->shell_job,
-                .file_locks = options->file_locks,
-                .auto_dedup = options->auto_dedup,
-                .lazy_pages = options->lazy_pages,
-        };
-        struct create_options request = {
-                .root = runtime->root,
-                .id = id,
-                .bundle = options->bundle,
-                .config = options->config,
-                .console_socket = options->console_socket,
-                .pid_file = options->pid_file,
-                .pidfd_socket = options->pidfd_socket,
-                .systemd_cgroup = runtime->systemd_cgroup,
-                .no_cgroup = runtime->no_cgroup,
-                .detach = options->detach,
-        };
         struct error err = {0};
         sigset_t mask;
 
-        if (cmd_rootless(runtime, &request.rootless, &err) < 0 ||
-            path_absolute(options->image_path, &image_path, &err) < 0)
+        if (cmd_rootless(runtime, &create->rootless, &err) < 0 ||
+            path_absolute(options->criu.image_path, &image_path, &err) < 0)
                 return cmd_fail(&err);
-        criu.image_path = image_path;
-        if (!options->detach)
+        create->root = runtime->root;
+        create->id = id;
+        create->systemd_cgroup = runtime->systemd_cgroup;
+        create->no_cgroup = runtime->no_cgroup;
+        options->criu.program = runtime->criu;
+        options->criu.image_path = image_path;
+        options->criu.empty_namespaces = (const char *const *) options->empty_namespaces.items;
+        if (!create->detach)
                 foreground_block_signals(&mask);
-        return restore(&request, &criu, options->keep);
+        return restore(create, &options->criu, options->keep);
 }
 
 int cmd_restore(const struct command *command, void *context, int argc, char **argv) {
-        struct options options = {.bundle = ".", .image_path = "checkpoint"};
+        struct options options = {.create.bundle = ".", .criu = {.image_path = "checkpoint", .status_fd = -1}};
         int status = cmd_parse(command, &options, &argc, &argv);
 
         if (status < 0)

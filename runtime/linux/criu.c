@@ -135,7 +135,8 @@ static int parse_answer(const char *data, size_t size, struct answer *out) {
                         out->success = field.value != 0;
                 else if (!field.is_number && field.number == RESPONSE_MESSAGE)
                         copy_text(out->message, sizeof(out->message), &field);
-                else if (!field.is_number && (r = read_nested(&field, field.number, out)) < 0)
+                else if (!field.is_number && (field.number == RESPONSE_NOTIFY || field.number == RESPONSE_FEATURES) &&
+                         (r = read_nested(&field, field.number, out)) < 0)
                         return r;
         }
         return r;
