@@ -150,6 +150,11 @@ static int receive(int socket, struct answer *out, struct error *err) {
 
         *out = (struct answer){.fd = -1};
         n = fd_receive(socket, buffer, ANSWER_MAX, &out->fd, &count, err);
+        /* That it ended without reading all is told once and first; what it had sent comes after that. */
+        if (n == -ECONNRESET) {
+                count = 1;
+                n = fd_receive(socket, buffer, ANSWER_MAX, &out->fd, &count, err);
+        }
         if (n == 0 || n == -ECONNRESET)
                 return 0;
         if (n < 0)

@@ -317,7 +317,7 @@ while True:
 }
 
 @test "a TCP connection goes on with --tcp-established" {
-        set_args sh -c 'nc -l -p 1234 >/tmp/received &
+        set_args sh -c 'sleep 1000 | nc -l -p 1234 >/tmp/received &
                 until grep -q ":04D2 .* 0A " /proc/net/tcp6; do sleep 0.05; done
                 while true; do count=$((count + 1)); echo $count; sleep 0.05; done | nc 127.0.0.1 1234'
         start_quietly

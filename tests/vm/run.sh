@@ -46,13 +46,15 @@ while [ $# -gt 0 ]; do
         shift
 done
 
-# By default what is about cgroups alone. VM_SUITES=all: the suites that make containers, too. Left out is what no cgroup driver has a part in, to save time: emulated
+# By default what is about cgroups alone, and restoring containers. VM_SUITES=all: the suites that make containers, too. Left out is what no cgroup driver has a part in, to save time: emulated
 # processors are slow. Reading bad documents and schemas, and thousands of kills: everywhere; what a container
 # sees of its own mounts, rights and terminal: under systemd. Of netplug what needs another kernel than the host's.
 default_suites() {
         local suite
 
         printf '%s\n' tests/vm/cgroup2.bats
+        # criu knows this kernel, and maybe not the host's.
+        [ "$flavour" = systemd ] || [ "${VM_SUITES:-}" = all ] || printf '%s\n' tests/runtime/restore.bats
         [ "$flavour" = systemd ] || [ "${VM_SUITES:-}" != all ] || printf '%s\n' tests/netplug/bridge-vlan.bats
         [ "$flavour" != systemd ] || printf '%s\n' tests/vm/systemd.bats
         [ "${VM_SUITES:-}" = all ] || return 0
