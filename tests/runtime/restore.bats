@@ -111,7 +111,9 @@ restore() {
         goes_on_from 10
         has_status "$first" running
         # Each in a cgroup of its own.
-        assert_equal "$(grep -c "$ID" "/proc/$(init_pid "$ID")/cgroup")" "$(wc -l <"/proc/$(init_pid "$ID")/cgroup")"
+        grep -q "/$ID\$" "/proc/$(init_pid "$ID")/cgroup"
+        run grep "/$first\$" "/proc/$(init_pid "$ID")/cgroup"
+        assert_failure
         run myrun ps -f json "$first"
         refute_output_contains "$(init_pid "$ID")"
 }
