@@ -176,6 +176,16 @@ int container_signal(const struct container *container, int signal, bool all, st
         return 0;
 }
 
+static int does_not_die(const struct container *container, struct error *err) {
+        int state = process_state(container->state.pid);
+
+        error_set(err, ETIMEDOUT, "the container's init process has not died within %d s of its kill (pid %d%s)",
+                  KILL_TIMEOUT_MS / 1000, container->state.pid, state == 'D' ? ", in an uninterruptible sleep" : "");
+        return error_hint(err,
+                          "it or a child of it waits for a file system, or a cgroup above the container's is frozen: "
+                          "once that is over, delete again");
+}
+
 int container_kill(const struct container *container, struct error *err) {
         struct error ignored;
         int r;
@@ -191,8 +201,7 @@ int container_kill(const struct container *container, struct error *err) {
                 (void) cgroup_freeze(container->cgroup, false, &ignored);
         r = process_wait_pidfd(container->pidfd, KILL_TIMEOUT_MS);
         if (r == 0)
-                return error_set(err, ETIMEDOUT, "the container's init process does not die (pid %d)",
-                                 container->state.pid);
+                return does_not_die(container, err);
         return r < 0 ? error_errno(err, -r, "cannot wait for the container's end") : 0;
 }
 

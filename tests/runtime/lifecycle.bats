@@ -10,6 +10,11 @@ setup() {
 }
 
 teardown() {
+        [ ! -e "${THAW:-/nonexistent}" ] || echo THAWED >"$THAW"
+        [ -z "${DISK:-}" ] || fsfreeze --unfreeze "$DISK" 2>/dev/null || true
+        [ -z "${ID:-}" ] || myrun delete --force "$ID" >/dev/null 2>&1 || true
+        [ -z "${DISK:-}" ] || umount "$DISK"
+        [ -z "${THAW:-}" ] || rmdir "${THAW%/*}" 2>/dev/null || true
         runtime_teardown
 }
 
@@ -237,6 +242,80 @@ teardown() {
         kill -0 "$SPAWNED"
         kill "$SPAWNED"
         wait_until process_gone "$real"
+}
+
+@test "a process that got the pid of a container's dead init is never signalled" {
+        local pid
+
+        [ -w /proc/sys/kernel/ns_last_pid ] || skip "this kernel has no ns_last_pid (CONFIG_CHECKPOINT_RESTORE)"
+        set_args sleep 100
+        start_detached "$ID"
+        pid=$(init_pid "$ID")
+        kill -KILL "$pid"
+        wait_while test -e "/proc/$pid"
+        for _ in $(seq 100); do
+                echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid
+                spawn sleep 100
+                [ "$SPAWNED" != "$pid" ] || break
+                kill "$SPAWNED"
+        done
+        assert_equal "$SPAWNED" "$pid"
+        assert_equal "$(container_status "$ID")" stopped
+        for options in "kill $ID KILL" "kill --all $ID KILL" "exec $ID true" "pause $ID" "delete --force $ID"; do
+                # shellcheck disable=SC2086
+                run myrun $options
+                kill -0 "$pid"
+        done
+        assert_success
+        kill "$pid"
+}
+
+# delete_in_time: what myrun(1) says that a delete of a process which cannot die takes, and two seconds for a busy machine.
+delete_in_time() {
+        local started=$SECONDS
+
+        run myrun kill "$ID" KILL
+        assert_success
+        run myrun delete --force "$ID"
+        assert_clear_error "has not died within" "pid $(init_pid "$ID")" "$@"
+        [ $((SECONDS - started)) -le 22 ] || assert_fail "took $((SECONDS - started)) s"
+        run myrun list -q
+        assert_output "$ID"
+}
+
+@test "a process in an uninterruptible sleep holds delete up for a limited time, and is named" {
+        require_program mkfs.ext4 fsfreeze
+        truncate -s 8M "$BATS_TEST_TMPDIR/disk"
+        mkfs.ext4 -q "$BATS_TEST_TMPDIR/disk"
+        mkdir "$BATS_TEST_TMPDIR/mount"
+        mount -o loop "$BATS_TEST_TMPDIR/disk" "$BATS_TEST_TMPDIR/mount" || skip "no loop devices here"
+        DISK=$BATS_TEST_TMPDIR/mount
+        add_mount /mnt none "$DISK" bind
+        set_args sh -c 'until [ -e /go ]; do sleep 0.1; done; exec touch /mnt/stuck'
+        start_detached "$ID"
+        fsfreeze --freeze "$DISK"
+        : >rootfs/go
+        wait_until grep -q '^State:.*D' "/proc/$(init_pid "$ID")/status"
+        delete_in_time "uninterruptible" "file system"
+        fsfreeze --unfreeze "$DISK"
+        run myrun delete --force "$ID"
+        assert_success
+}
+
+@test "a container that is frozen from above holds delete up for a limited time, and says so" {
+        local freezer
+
+        freezer=$(awk '/ - cgroup / && /[ ,]freezer(,|$)/ { print $5; exit }' /proc/self/mountinfo)
+        [ -n "$freezer" ] || skip "no freezer of cgroup v1 here; in v2 what is frozen can die"
+        edit_config '.linux.cgroupsPath = $path' --arg path "/above-$ID/$ID"
+        set_args sleep 100
+        start_detached "$ID"
+        THAW=$freezer/above-$ID/freezer.state
+        echo FROZEN >"$THAW"
+        delete_in_time "cgroup above the container's is frozen"
+        echo THAWED >"$THAW"
+        run myrun delete --force "$ID"
+        assert_success
 }
 
 @test "spec writes a config that runs, and does not overwrite one" {
