@@ -72,6 +72,14 @@ created_init() {
         SWEEP_STEP=2 kill_sweep 0 running delete --force %ID%
 }
 
+paused() {
+        running && "$MYRUN" --root "$ROOT" pause "$ID"
+}
+
+@test "delete --force of a paused container is killed at every third system call" {
+        SWEEP_STEP=3 kill_sweep 0 paused delete --force %ID%
+}
+
 @test "run is killed at every system call up to its end" {
         set_args true
         SWEEP_STEP=2 kill_sweep 0 nothing run %ID%
