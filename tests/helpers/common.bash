@@ -50,7 +50,21 @@ require_program() {
         done
 }
 
-# wait_until [-t SECONDS] COMMAND...: runs the command until it succeeds; fails after SECONDS (10).
+# helper_program NAME [LIBRARY...]: compiles NAME.c of this directory once, and prints where the program is.
+helper_program() {
+        local name=$1 program=$BUILD/helpers/$1
+
+        shift
+        if [ ! "$program" -nt "$HELPERS/$name.c" ]; then
+                mkdir -p "$BUILD/helpers"
+                # Static: it runs in containers and virtual machines, too. Two suites may get here at once.
+                cc -O1 -static -o "$program.$BASHPID" "$HELPERS/$name.c" "$@" && mv "$program.$BASHPID" "$program" || return
+        fi
+        echo "$program"
+}
+
+# wait_until [-t SECONDS] COMMAND...: runs the command until it succeeds; fails after SECONDS (10),
+# or a multiple of them where WAIT_FACTOR says that the machine is slow.
 wait_until() {
         local limit=10 end
 
@@ -58,6 +72,7 @@ wait_until() {
                 limit=$2
                 shift 2
         fi
+        limit=$((limit * ${WAIT_FACTOR:-1}))
         end=$((SECONDS + limit))
         until "$@" >/dev/null 2>&1; do
                 if [ "$SECONDS" -ge "$end" ]; then

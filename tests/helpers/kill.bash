@@ -7,10 +7,8 @@
 # The loop avoids subshells and programs: it runs some thousand times.
 
 kill_begin() {
-        require_program gcc
-        KILL_AT=$BATS_FILE_TMPDIR/kill_at
+        KILL_AT=$(helper_program kill_at -lseccomp)
         export KILL_AT
-        gcc -O1 -o "$KILL_AT" "$HELPERS/kill_at.c" -lseccomp
 }
 
 # All that a container $ID of state directory $ROOT would leave, apart from processes.
