@@ -130,7 +130,7 @@ host"
 }
 
 @test "args and env of a hook are its own" {
-        edit_config '.hooks.createRuntime = [{path: "/bin/sh", args: ["x", "-c", "echo $WORD $HOME $0 >$LOG", "zero"],
+        edit_config '.hooks.createRuntime = [{path: "/bin/bash", args: ["x", "-c", "echo $WORD $HOME $0 >$LOG", "zero"],
                 env: ["WORD=given", "LOG=\($log)"]}]' --arg log "$LOG"
         HOME=/caller run myrun run "$ID"
         assert_success
