@@ -158,9 +158,20 @@ int container_send_listener(const struct state *state, const struct runtime_secc
         return seccomp_send_listener(seccomp, listener, text, err);
 }
 
+/* The processes that outlive an init without a pid namespace of its own; false: there are none. */
+static bool has_others(const struct container *container) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t count = 0;
+
+        return cgroup_pids(container->cgroup, &pids, &count, NULL) == 0 && count > 0;
+}
+
 int container_signal(const struct container *container, int signal, bool all, struct error *err) {
         int r;
 
+        /* As runc since 1.2: what ends init is meant for all, and nothing else would end them. */
+        if (signal == SIGKILL && container->state.shares_pids && container->cgroup && has_others(container))
+                all = true;
         if (all && container->cgroup)
                 return cgroup_signal(container->cgroup, signal, err);
         if (container->pidfd < 0)

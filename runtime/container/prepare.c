@@ -29,6 +29,8 @@ int prepare_check_process(const struct create_options *options, struct runtime_c
 
 void prepare_state(const struct create_options *options, const struct bundle *bundle, char created[TIMESTAMP_MAX],
                    struct state *out) {
+        const struct runtime_namespace *pids = &bundle->config.linux_.namespaces[NAMESPACE_PID];
+
         *out = (struct state){
                 .oci_version = bundle->config.oci_version,
                 .id = options->id,
@@ -38,6 +40,7 @@ void prepare_state(const struct create_options *options, const struct bundle *bu
                 .owner = geteuid(),
                 .systemd_cgroup = options->systemd_cgroup,
                 .old_keyring = options->no_new_keyring,
+                .shares_pids = !pids->present || pids->path,
                 .cgroups_path = bundle->config.linux_.cgroups_path,
                 .annotations = bundle->config.annotations,
         };

@@ -42,6 +42,7 @@ struct state {
         uint64_t process_number; /* of that pid, see process_number(); 0 on a kernel without */
         bool systemd_cgroup;
         bool old_keyring;          /* --no-new-keyring, which exec follows, too */
+        bool shares_pids;          /* the pid namespace is not its own: the end of init does not end the others */
         const char *rdt_group;     /* of linux.intelRdt; NULL: none */
         bool rdt_made;             /* the group was made for this container, and goes with it */
         const char *cgroups_path;  /* linux.cgroupsPath as written; to find the cgroup of an interrupted create */

@@ -172,6 +172,37 @@ teardown() {
         done
 }
 
+@test "kill KILL reaches every process where the pid namespace is not the container's, also when init has ended" {
+        local pids
+
+        remove_namespace pid
+        use_cgroup "$ID"
+        set_args sh -c 'sleep 1000 & sleep 1000 & exec sleep 1000'
+        for first in "" init; do
+                start_detached "$ID"
+                wait_until has_processes 3
+                pids=$(myrun ps -f json "$ID" | jq '.[]')
+                if [ -n "$first" ]; then
+                        kill -KILL "$(init_pid "$ID")"
+                        wait_until has_status "$ID" stopped
+                        wait_until has_processes 2
+                        run myrun kill "$ID" TERM
+                        assert_clear_error "not running"
+                fi
+                myrun kill "$ID" KILL
+                for pid in $pids; do wait_until process_gone "$pid"; done
+                wait_until has_status "$ID" stopped
+                wait_until has_processes 0
+                run myrun kill "$ID" KILL
+                assert_clear_error "not running"
+                myrun delete "$ID"
+        done
+}
+
+has_processes() {
+        [ "$(myrun ps -f json "$ID" | jq length)" -eq "$1" ]
+}
+
 @test "pause stops all processes and resume lets them go on" {
         set_args sh -c 'while :; do echo x >>/tmp/ticks; sleep 0.02; done'
         start_detached "$ID"
