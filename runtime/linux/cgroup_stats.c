@@ -311,6 +311,32 @@ int cgroup_v1_stats(const struct cgroup *cgroup, struct json_writer *writer, str
 
 /* ---- v2 ---- */
 
+/* "some avg10=0.12 avg60=0.00 avg300=0.00 total=4711", and the like for "full" (psi.rst). */
+static void put_pressure(struct json_writer *writer, int dir_fd, const char *file) {
+        char text[512];
+        char *save = NULL;
+
+        if (cgroup_file_get(dir_fd, file, text, sizeof(text)) < 0)
+                return;
+        json_begin_object(writer, "psi");
+        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                char kind[8];
+                double short_average, average, long_average;
+                uint64_t total;
+
+                if (sscanf(line, "%7s avg10=%lf avg60=%lf avg300=%lf total=%" SCNu64, kind, &short_average, &average,
+                           &long_average, &total) != 5)
+                        continue;
+                json_begin_object(writer, kind);
+                json_put_double(writer, "avg10", short_average);
+                json_put_double(writer, "avg60", average);
+                json_put_double(writer, "avg300", long_average);
+                json_put_uint(writer, "total", total);
+                json_end_object(writer);
+        }
+        json_end_object(writer);
+}
+
 static void v2_put_cpu(struct json_writer *writer, int dir_fd) {
         char text[TEXT_MAX];
 
@@ -327,6 +353,7 @@ static void v2_put_cpu(struct json_writer *writer, int dir_fd) {
         put_key(writer, "throttledPeriods", text, "nr_throttled", 1);
         put_key(writer, "throttledTime", text, "throttled_usec", 1000);
         json_end_object(writer);
+        put_pressure(writer, dir_fd, "cpu.pressure");
         json_end_object(writer);
 }
 
@@ -356,6 +383,7 @@ static void v2_put_memory(struct json_writer *writer, int dir_fd) {
                 json_put_uint(writer, "limit", swap > UINT64_MAX - limit ? UINT64_MAX : limit + swap);
         json_end_object(writer);
         put_raw(writer, "raw", text);
+        put_pressure(writer, dir_fd, "memory.pressure");
         json_end_object(writer);
 }
 
@@ -394,6 +422,7 @@ int cgroup_v2_stats(const struct cgroup *cgroup, struct json_writer *writer, str
                 v2_put_block(writer, "ioServiceBytesRecursive", text, "rbytes=", "wbytes=");
                 v2_put_block(writer, "ioServicedRecursive", text, "rios=", "wios=");
         }
+        put_pressure(writer, dir_fd, "io.pressure");
         json_end_object(writer);
         put_hugepages(writer, cgroup);
         return 0;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -74,6 +75,70 @@ static void writes_rdma_lines(void **state) {
         (void) state;
         assert_string_equal(first, "mlx hca_handle=3 hca_object=4");
         assert_string_equal(second, "m hca_object=4");
+}
+
+/* ---- Figures ---- */
+
+static void put_file(const char *directory, const char *name, const char *text) {
+        _cleanup_free_ char *path = str_format("%s/%s", directory, name);
+        FILE *file = fopen(path, "we");
+
+        assert_non_null(file);
+        assert_true(fputs(text, file) >= 0);
+        assert_int_equal(fclose(file), 0);
+}
+
+/* What cgroup v2 keeps, as files of a directory of ours: the figures with the names that runc gives them. */
+static void gives_the_figures_of_version_2(void **state) {
+        static const char *const files[][2] = {
+                {"cpu.stat", "usage_usec 3000\nuser_usec 2000\nsystem_usec 1000\nnr_periods 4\nnr_throttled 1\n"
+                             "throttled_usec 5\n"},
+                {"cpu.pressure", "some avg10=1.25 avg60=0.50 avg300=0.00 total=4711\n"
+                                 "full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"},
+                {"memory.stat", "file 4096\nanon 8192\n"},
+                {"memory.current", "12288\n"},
+                {"memory.max", "max\n"},
+                {"memory.pressure", "some avg10=0.00 avg60=0.00 avg300=2.50 total=9\n"},
+                {"pids.current", "2\n"},
+                {"pids.max", "42\n"},
+                {"io.stat", "8:0 rbytes=1 wbytes=2 rios=3 wios=4\n"},
+        };
+        char top[] = "/tmp/cgroup-test-XXXXXX";
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_json_writer_ struct json_writer writer = {0};
+        _cleanup_free_ char *directory = NULL, *text = NULL;
+        const struct json *root = NULL;
+        struct cgroup *cgroup = NULL;
+        struct error err = {0};
+
+        (void) state;
+        assert_non_null(mkdtemp(top));
+        directory = str_format("%s/c", top);
+        assert_int_equal(mkdir(directory, 0700), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+                put_file(directory, files[i][0], files[i][1]);
+        text = str_format("{\"driver\":\"v2\",\"hierarchies\":[{\"name\":\"\",\"mount\":\"%s\",\"directory\":\"%s\"}]}",
+                          top, directory);
+        assert_int_equal(json_parse(arena, text, strlen(text), NULL, &root, &err), 0);
+        assert_int_equal(cgroup_read(root, &cgroup, &err), 0);
+        json_begin_object(&writer, NULL);
+        assert_int_equal(cgroup_stats(cgroup, &writer, &err), 0);
+        json_end_object(&writer);
+        assert_non_null(strstr(writer.out.data, "\"usage\":{\"total\":3000000,\"kernel\":1000000,\"user\":2000000}"));
+        assert_non_null(strstr(writer.out.data,
+                               "\"psi\":{\"some\":{\"avg10\":1.25,\"avg60\":0.5,\"avg300\":0,\"total\":4711},"
+                               "\"full\":{\"avg10\":0,\"avg60\":0,\"avg300\":0,\"total\":7}}"));
+        assert_non_null(strstr(writer.out.data, "\"raw\":{\"file\":4096,\"anon\":8192},\"psi\":{\"some\":"));
+        assert_non_null(strstr(writer.out.data, "\"pids\":{\"current\":2,\"limit\":42}"));
+        assert_non_null(strstr(writer.out.data, "{\"major\":8,\"minor\":0,\"op\":\"Write\",\"value\":2}"));
+        cgroup_free(cgroup);
+        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+                _cleanup_free_ char *path = str_format("%s/%s", directory, files[i][0]);
+
+                assert_int_equal(unlink(path), 0);
+        }
+        assert_int_equal(rmdir(directory), 0);
+        assert_int_equal(rmdir(top), 0);
 }
 
 /* ---- Paths ---- */
@@ -339,6 +404,7 @@ int main(void) {
                 cmocka_unit_test(takes_memory_out_of_memory_and_swap),
                 cmocka_unit_test(finds_numbers_in_key_value_text),
                 cmocka_unit_test(writes_rdma_lines),
+                cmocka_unit_test(gives_the_figures_of_version_2),
                 cmocka_unit_test(puts_cgroups_where_runc_puts_them),
                 cmocka_unit_test(lets_no_path_out_of_the_hierarchy),
                 cmocka_unit_test(makes_fills_freezes_kills_and_removes_a_cgroup),
