@@ -8,7 +8,8 @@ criu_refusal() {
                 echo "criu is not installed"
                 return
         }
-        output=$(criu check 2>&1) && return
+        # The machine's settings may have it write into a file of the current directory instead.
+        output=$(criu check --no-default-config 2>&1) && return
         echo "criu $(criu --version | sed -n 's/^Version: //p') cannot work on Linux $(uname -r):" \
                 "$(sed -nE '/exited, status=/d; s/^.*Error \([^)]*\): //p' <<<"$output" | head -n 1)"
 }
