@@ -62,11 +62,11 @@ fake_criu() {
         [ -n "$CRIU_REFUSAL" ] || skip "criu can do it here"
         start_counter
         run myrun checkpoint --image-path "$IMAGES" "$ID"
-        assert_clear_error "criu cannot save the container: ${CRIU_REFUSAL##*: }" "criu check" "$IMAGES/dump.log"
+        assert_clear_error "criu cannot save the container: ${CRIU_REFUSAL#*: }" "criu check" "$IMAGES/dump.log"
         counts_on
         echo '[]' >"$IMAGES/descriptors.json"
         run myrun restore --image-path "$IMAGES" --work-path "$BATS_TEST_TMPDIR/work" --detach "$ID-2"
-        assert_clear_error "criu cannot restore the container: ${CRIU_REFUSAL##*: }" "$BATS_TEST_TMPDIR/work/restore.log"
+        assert_clear_error "criu cannot restore the container: ${CRIU_REFUSAL#*: }" "$BATS_TEST_TMPDIR/work/restore.log"
         run myrun list -q
         assert_output "$ID"
 }
