@@ -74,6 +74,9 @@ int container_start(const char *root, const char *id, struct error *err) {
         if ((r = container_open(root, id, &container, err)) < 0 ||
             (r = state_lock(container.dir_fd, STATE_LOCK_TIMEOUT_MS, err)) < 0)
                 return r;
+        /* It was still being created when it was looked up. */
+        if (container.state.pid == 0 && (r = container_refresh(&container, err)) < 0)
+                return r;
         status = container_status(&container);
         if (status == CONTAINER_STOPPED)
                 return error_set(err, ESRCH, "cannot start a container that has stopped");
