@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
@@ -12,6 +13,7 @@
 #include "../../lib/str.h"
 #include "../linux/labels.h"
 #include "../linux/network_devices.h"
+#include "../linux/own_ids.h"
 #include "../linux/sysctl.h"
 #include "state.h"
 
@@ -87,6 +89,19 @@ static int read_config(const char *config, struct bundle *out, struct error *err
         return 0;
 }
 
+/* What the container has beyond its config.json is kept with its state, where other commands look for it. */
+static void complete(struct bundle *bundle) {
+        _cleanup_json_writer_ struct json_writer writer = {0};
+        _cleanup_free_ char *text = NULL;
+
+        if (!own_ids_add(bundle->arena, &bundle->config))
+                return;
+        runtime_config_write(&writer, &bundle->config);
+        text = json_writer_take(&writer);
+        bundle->size = strlen(text);
+        bundle->text = arena_strndup(bundle->arena, text, bundle->size);
+}
+
 int bundle_open(const char *path, const char *config, struct bundle *out, struct error *err) {
         struct json_limits limits = {.size = STATE_CONFIG_MAX};
         _cleanup_free_ char *absolute = NULL;
@@ -107,5 +122,6 @@ int bundle_open(const char *path, const char *config, struct bundle *out, struct
             (r = runtime_config_parse(out->arena, root, &out->config, err)) < 0 || (r = check(out, err)) < 0)
                 return error_wrap(err, "%s", config ? config : CONFIG_FILE);
         runtime_config_warn(out->arena, root, &out->config);
+        complete(out);
         return resolve_rootfs(out, err);
 }

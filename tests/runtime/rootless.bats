@@ -143,6 +143,29 @@ $(readlink "/proc/$(init_pid "$ID")/ns/user")"
         done
 }
 
+@test "a config without a user namespace gets one of the user's ids, with newuidmap or without" {
+        edit_config 'del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(select(.type != "user")) |
+                .process.user = {uid: 5, gid: 6}'
+        set_args sh -c 'id -u; id -g; sed "s/  */ /g" /proc/self/uid_map'
+        run myrun run "$ID"
+        assert_success
+        assert_output "5
+6
+ 0 $RANGE 5
+ 5 $OWNER 1
+ 6 $((RANGE + 5)) 65531"
+        PATH=$BATS_TEST_TMPDIR run "$(command -v setpriv)" --reuid "$OWNER" --regid "$OWNER" --clear-groups \
+                "$MYRUN" --root "$ROOT" run "$ID" </dev/null
+        assert_success
+        assert_output "5
+6
+ 5 $OWNER 1"
+        set_args sleep 100
+        start_detached "$ID"
+        run myrun exec "$ID" id -u
+        assert_output 5
+}
+
 @test "a user may exec in a container that is not started yet" {
         set_args sleep 100
         for id in 0 5; do
