@@ -90,7 +90,7 @@ count_calls() {
         local counts=$WORK/calls.$1
 
         strace -f -c -o "$counts" $2 run --bundle "$WORK/full" "$3" >/dev/null 2>&1 || true
-        printf '  %-28s %10d\n' "$1" "$(awk '$NF == "total" { print $4 }' "$counts")"
+        printf '| %s | %d |\n' "$1" "$(awk '$NF == "total" { print $4 }' "$counts")"
 }
 
 # One container of ours alone, or beside many: the same commands must cost the same.
@@ -112,18 +112,18 @@ status=0
         for peer in crun runc; do
                 ! have $peer || echo "$peer||$peer --version|"
         done
-} | contest "start-up: --version" /bin/true || status=1
+} | contest "start-up, \`--version\`" /bin/true || status=1
 {
         each_runtime run_full
         echo "unshare -pmnuif true||unshare -pmnuif true|"
-} | contest "run of \`true\`, five namespaces" crun || status=1
+} | contest "\`run\` of \`true\`, five namespaces" crun "unshare -pmnuif true" || status=1
 {
         each_runtime run_no_network
         echo "unshare -pmuif true||unshare -pmuif true|"
-} | contest "run of \`true\` in the caller's network" crun || status=1
-each_runtime run_seccomp | contest "run of \`true\` with docker's seccomp profile" crun || status=1
+} | contest "\`run\` of \`true\` in the caller's network" crun "unshare -pmuif true" || status=1
+each_runtime run_seccomp | contest "\`run\` of \`true\` with docker's seccomp profile" crun || status=1
 for step in create start state exec kill delete; do
-        each_runtime step_$step | contest "$step" crun || status=1
+        each_runtime step_$step | contest "\`$step\`" crun || status=1
 done
 
 rounds=$ROUNDS
@@ -133,12 +133,12 @@ each_runtime parallel | contest "100 runs at once" crun || status=1
 
 ROUNDS=$((rounds < 4 ? 1 : rounds / 4))
 each_runtime create_many
-each_runtime list | contest "list of $PRESENT containers" crun || status=1
+each_runtime list | contest "\`list\` of $PRESENT containers" crun || status=1
 ROUNDS=$rounds
 alone_or_beside | contest "one container, alone or beside $PRESENT" "run, alone" || status=1
 
 if have strace; then
-        printf '\nsystem calls of run, in all its processes\n'
+        printf '\n| `run` | system calls of all its processes |\n|---|--:|\n'
         each_runtime remove_all
         each_runtime count_calls
 fi
