@@ -173,6 +173,16 @@ static int send_request(int socket, const struct str_buf *request, struct error 
 
 /* --- the conversation ----------------------------------------------------- */
 
+/* Errors that are none: that a helper program failed says another line, and what the kernel lacks may not be needed. */
+static bool is_harmless(const char *text) {
+        static const char *const words[] = {"exited, status=", "Unable to create tun", "Can't check tun support"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                if (strstr(text, words[i]))
+                        return true;
+        return false;
+}
+
 /* What went wrong first; later lines only say what failed because of it. */
 static char *cause_in_log(const struct criu *criu) {
         _cleanup_fd_ int fd = openat(criu->work_fd, log_name(criu), O_RDONLY | O_CLOEXEC);
@@ -187,8 +197,8 @@ static char *cause_in_log(const struct criu *criu) {
                 const char *error = strstr(line, "Error (");
                 const char *text = error ? strstr(error, "): ") : NULL;
 
-                /* "(00.123456) Error (criu/file.c:12): what"; that a helper program failed is no cause yet. */
-                if (!text || strstr(text, "exited, status="))
+                /* "(00.123456) Error (criu/file.c:12): what" */
+                if (!text || is_harmless(text))
                         continue;
                 line[strcspn(line, "\n")] = '\0';
                 return xstrdup(text + 3);

@@ -11,7 +11,7 @@ criu_refusal() {
         # The machine's settings may have it write into a file of the current directory instead.
         output=$(criu check --no-default-config 2>&1) && return
         echo "criu $(criu --version | sed -n 's/^Version: //p') cannot work on Linux $(uname -r):" \
-                "$(sed -nE '/exited, status=/d; s/^.*Error \([^)]*\): //p' <<<"$output" | head -n 1)"
+                "$(sed -nE '/exited, status=|[Tt]un/d; s/^.*Error \([^)]*\): //p' <<<"$output" | head -n 1)"
 }
 
 # For setup_file: asks once.
