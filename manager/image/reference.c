@@ -114,17 +114,17 @@ int reference_normalize(const char *text, char **out, struct error *err) {
         const char *slash = strrchr(tagged, '/');
         const char *colon = strchr(slash ? slash : tagged, ':');
         size_t length = colon ? (size_t) (colon - tagged) : strlen(tagged);
+        const char *end = digest ? digest : colon ? "" : ":" DEFAULT_TAG;
         const char *hex;
 
-        if (strlen(text) > REFERENCE_MAX || length == 0 || !is_repository(tagged, length) ||
-            (colon && !is_tag(colon + 1)) || (digest && image_digest_parse(digest + 1, &hex, NULL) < 0)) {
+        /* With the default tag, too, or the image could not be named again. */
+        if (strlen(text) > REFERENCE_MAX || strlen(tagged) + strlen(end) > REFERENCE_MAX || length == 0 ||
+            !is_repository(tagged, length) || (colon && !is_tag(colon + 1)) ||
+            (digest && image_digest_parse(digest + 1, &hex, NULL) < 0)) {
                 (void) error_set(err, EINVAL, "not an image reference: \"%.255s\"", text);
                 (void) error_hint(err, "a reference is NAME[:TAG], the name in lower case, such as nginx:1.22");
                 return -EINVAL;
         }
-        if (digest)
-                *out = str_format("%s%s", tagged, digest);
-        else
-                *out = str_format("%s%s", tagged, colon ? "" : ":" DEFAULT_TAG);
+        *out = str_format("%s%s", tagged, end);
         return 0;
 }
