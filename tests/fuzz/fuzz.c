@@ -10,7 +10,6 @@
 
 #include "../../lib/cleanup.h"
 #include "../../lib/log.h"
-#include "../../lib/path.h"
 #include "../../lib/str.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
@@ -66,27 +65,20 @@ const char *fuzz_text(struct arena *arena, const uint8_t *data, size_t size) {
         return arena_strndup(arena, (const char *) data, strnlen((const char *) data, size));
 }
 
-static char directory_path[64];
-static int directory_fd = -1;
-
-static void remove_directory(void) {
-        (void) close(directory_fd);
-        (void) path_remove_tree(AT_FDCWD, directory_path, NULL);
-}
-
+/* libFuzzer ends without atexit(3): who runs the target removes $TMPDIR (tests/fuzz/run.sh). */
 const char *fuzz_directory(int *fd) {
+        static char path[256];
+        static int directory_fd = -1;
+        const char *parent = getenv("TMPDIR");
+
         if (directory_fd < 0) {
-                (void) snprintf(directory_path, sizeof(directory_path), "/dev/shm/fuzz.XXXXXX");
-                if (!mkdtemp(directory_path))
-                        (void) snprintf(directory_path, sizeof(directory_path), "/tmp/fuzz.XXXXXX");
-                if (directory_path[strlen(directory_path) - 1] == 'X')
-                        fuzz_require(mkdtemp(directory_path), "%s: %s", directory_path, strerror(errno));
-                directory_fd = open(directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                fuzz_require(directory_fd >= 0, "%s: %s", directory_path, strerror(errno));
-                (void) atexit(remove_directory);
+                (void) snprintf(path, sizeof(path), "%s/fuzz.XXXXXX", parent ? parent : "/tmp");
+                fuzz_require(mkdtemp(path), "%s: %s", path, strerror(errno));
+                directory_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                fuzz_require(directory_fd >= 0, "%s: %s", path, strerror(errno));
         }
         *fd = directory_fd;
-        return directory_path;
+        return path;
 }
 
 void fuzz_write(int dir_fd, const char *name, const void *data, size_t size) {

@@ -42,7 +42,7 @@ void fuzz_same(const char *what, const char *first, const char *second);
 /** A NUL-terminated copy of the input in the arena, cut at the first NUL. */
 const char *fuzz_text(struct arena *arena, const uint8_t *data, size_t size);
 
-/** A directory of this run's own, removed at its end, as a path and an open fd. */
+/** A directory of this run's own, below $TMPDIR, as a path and an open fd. */
 const char *fuzz_directory(int *fd);
 
 /** Makes or replaces a file in that directory. */

@@ -83,7 +83,7 @@ collect_words() {
 }
 
 run_target() {
-        local name=$1 seeds=$FUZZ/seeds/$1 corpus limit status length=16384
+        local name=$1 seeds=$FUZZ/seeds/$1 corpus limit status length=16384 scratch
 
         collect_seeds "$name" || return 1
         case $name in
@@ -99,11 +99,13 @@ run_target() {
                 mkdir -p "$corpus"
                 limit=(-max_total_time="$amount")
         fi
-        ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=0 UBSAN_OPTIONS=print_stacktrace=1 \
+        scratch=$(mktemp -d /dev/shm/fuzz.XXXXXX 2>/dev/null || mktemp -d)
+        TMPDIR=$scratch ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=0 UBSAN_OPTIONS=print_stacktrace=1 \
                 nice "$FUZZ/$name" "${limit[@]}" -timeout=30 -rss_limit_mb=1024 -max_len=$length -close_fd_mask=1 \
                 -print_final_stats=1 -dict="$FUZZ/words/$name" -artifact_prefix="$FUZZ/found/$name-" \
                 "$corpus" "$seeds" >"$FUZZ/$name.log" 2>&1
         status=$?
+        rm -rf "$scratch"
         [ "$mode" != --runs ] || rm -rf "$corpus"
         if [ $status -ne 0 ]; then
                 echo "$name: broken by an input of $FUZZ/found:"
