@@ -7,6 +7,7 @@ load ../helpers/common
 load ../helpers/bundle
 load ../helpers/peers
 load ../helpers/engine
+load ../helpers/criu
 
 setup_file() {
         command -v podman >/dev/null || return 0
@@ -89,6 +90,21 @@ podman() {
 
 @test "podman kill sends any signal, and KILL by default" {
         engine_kills
+}
+
+@test "podman container checkpoint passes on why criu cannot save a container, which goes on" {
+        local refusal
+
+        require_program criu
+        [ "$PEER_RUNTIME" = "$MYRUN" ] || skip "the words are those of myrun"
+        refusal=$(criu_refusal)
+        [ -n "$refusal" ] || skip "criu can do it here"
+        start busybox sleep 1000
+        run podman container checkpoint "$NAME"
+        assert_failure
+        assert_output_contains "criu cannot save the container: ${refusal#*: }" dump.log
+        has_status running
+        podman exec "$NAME" true
 }
 
 @test "podman rm -f removes a running container with its processes and cgroups" {
