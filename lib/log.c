@@ -85,8 +85,9 @@ static void write_message(enum log_level level, const char *message) {
 
         if (destination.fd >= 0)
                 write_file(level, message);
-        /* What is only for a search for faults goes to one place, as with runc. */
-        if (destination.fd >= 0 && level > LOG_LEVEL_WARNING)
+        /* Only what ends the program is told twice, as with runc: a caller that reads the log shows stderr to its user.
+         */
+        if (destination.fd >= 0 && level > LOG_LEVEL_ERROR)
                 return;
         line = str_format("%s: %s%s%s\n", destination.program, kind, *kind ? ": " : "", message);
         (void) fd_write_all(STDERR_FILENO, line, strlen(line));

@@ -19,7 +19,8 @@
 static const struct option_row global_options[] = {
         {"root", 0, NULL, OPTION_STRING, AT(root), "DIR",
          "where the state of containers is (default: " DEFAULT_ROOT ")"},
-        {"log", 0, NULL, OPTION_STRING, AT(log), "FILE", "append messages to this file, too"},
+        {"log", 0, NULL, OPTION_STRING, AT(log), "FILE",
+         "append messages to this file; errors go to standard error, too"},
         {"log-format", 0, NULL, OPTION_STRING, AT(log_format), "FORMAT", "of that file: text or json (default: text)"},
         {"log-level", 0, NULL, OPTION_STRING, AT(log_level), "LEVEL",
          "error, warning, info or debug (default: warning)"},
