@@ -180,7 +180,7 @@ static int prepare(struct creation *creation, struct error *err) {
                 return launch->proc_fd;
         if ((r = namespaces_prepare(&config->linux_, &launch->namespaces, err)) < 0 ||
             (r = prepare_root(creation, err)) < 0 ||
-            (r = capabilities_resolve(config->process->capabilities, config->linux_.namespaces[NAMESPACE_USER].present,
+            (r = capabilities_resolve(config->process, config->linux_.namespaces[NAMESPACE_USER].present,
                                       &launch->capabilities, err)) < 0)
                 return r;
         if (config->linux_.seccomp &&

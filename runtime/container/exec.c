@@ -197,8 +197,7 @@ static int prepare(struct execution *execution, struct error *err) {
                 return execution->proc_fd;
         plan_namespaces(execution);
         if ((r = open_root(execution, err)) < 0 || (r = open_cgroups(execution, err)) < 0 ||
-            (r = capabilities_resolve(options->process->capabilities,
-                                      options->config->linux_.namespaces[NAMESPACE_USER].present,
+            (r = capabilities_resolve(options->process, options->config->linux_.namespaces[NAMESPACE_USER].present,
                                       &execution->capabilities, err)) < 0)
                 return r;
         if (seccomp && (r = seccomp_compile(seccomp, execution->container->root_fd, &execution->seccomp, err)) < 0)

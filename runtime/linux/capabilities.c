@@ -80,7 +80,8 @@ static void limit_set(uint64_t *set, uint64_t within, const char *name, const ch
 }
 
 /* @held: the capabilities that can be handed on */
-static void resolve(const struct runtime_capabilities *names, uint64_t held, struct capability_sets *out) {
+static void resolve(const struct runtime_process *process, uint64_t held, struct capability_sets *out) {
+        const struct runtime_capabilities *names = process->capabilities;
         struct resolution state = {.held = held};
         const char *const *const sets[] = {names->bounding, names->permitted, names->effective, names->inheritable,
                                            names->ambient};
@@ -91,20 +92,23 @@ static void resolve(const struct runtime_capabilities *names, uint64_t held, str
                 *results[i] = resolve_set(&state, sets, i);
         limit_set(&out->effective, out->permitted, "effective", "permitted");
         limit_set(&out->inheritable, out->bounding, "inheritable", "in the bounding set");
+        /* Root loses nothing without them, and engines ask for what they do not let be inherited (CVE-2022-29162). */
+        if (process->user.uid == 0)
+                out->ambient &= out->permitted & out->inheritable;
         limit_set(&out->ambient, out->permitted & out->inheritable, "ambient", "both permitted and inheritable");
 }
 
-int capabilities_resolve(const struct runtime_capabilities *names, bool in_user_namespace, struct capability_sets *out,
+int capabilities_resolve(const struct runtime_process *process, bool in_user_namespace, struct capability_sets *out,
                          struct error *err) {
         uint64_t held = UINT64_MAX;
         int r;
 
         *out = (struct capability_sets){0};
-        if (!names)
+        if (!process->capabilities)
                 return 0;
         if (!in_user_namespace && (r = own_permitted(&held, err)) < 0)
                 return r;
-        resolve(names, held, out);
+        resolve(process, held, out);
         return 0;
 }
 

@@ -19,14 +19,13 @@ struct capability_sets {
 };
 
 /**
- * Turns names into sets. Names the kernel or this build does not know, capabilities
+ * Turns the names of process.capabilities into sets. Names the kernel or this build does not know, capabilities
  * that this process does not hold itself, and those that the kernel would not take
  * because another set lacks them, are left out with one warning each (log_warning).
- * @names: NULL gives empty sets
  * @in_user_namespace: for a process in a user namespace of the container's: there it
  *         holds whatever the kernel knows, also when this process does not
  */
-int capabilities_resolve(const struct runtime_capabilities *names, bool in_user_namespace, struct capability_sets *out,
+int capabilities_resolve(const struct runtime_process *process, bool in_user_namespace, struct capability_sets *out,
                          struct error *err);
 
 /**

@@ -141,6 +141,16 @@ Groups:.5 2000 ?
         assert_success
         assert_output_contains "effective: CAP_KILL" "inheritable: CAP_NET_RAW" "ambient: CAP_FOWNER"
         assert_equal "$(grep -cE '^Cap(Inh|Prm|Eff|Bnd|Amb):.0000000000000001$' <<<"$output")" 5
+        # A log that the caller reads takes the warnings alone.
+        "$MYRUN" --root "$ROOT" --log "$BATS_TEST_TMPDIR/log" run "$ID" </dev/null >/dev/null 2>stderr
+        assert_equal "$(cat stderr)" ""
+        assert_equal "$(grep -c level=warning "$BATS_TEST_TMPDIR/log")" 3
+        # Root has no use for ambient ones, which engines ask for without letting them be inherited.
+        edit_config '.process.user.uid = 0 | .process.capabilities = {bounding: ["CAP_KILL"], permitted: ["CAP_KILL"],
+                effective: ["CAP_KILL"], ambient: ["CAP_KILL"]}'
+        set_args true
+        run myrun run "$ID"
+        assert_output ""
 }
 
 @test "rlimits are set" {
