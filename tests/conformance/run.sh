@@ -5,7 +5,7 @@
 #
 #     tests/conformance/run.sh [SUITE...]
 #
-# Suites: runc, runc-rootless, runc-rootless-idmap, crun, podman, podman-rootless, buildah (default: all).
+# Suites: runc, runc-rootless, runc-rootless-idmap, crun, crun-rootless, podman, podman-rootless, buildah (default: all).
 #
 # The suites come from Debian's source packages, fetched below $BUILD/conformance (sources.sh);
 # nothing of them is kept here. Each run is in a room of its own (tests/helpers/room.sh).
@@ -30,7 +30,7 @@ RESULTS=$CONFORMANCE/results
 peer_of() {
         case $1 in
         runc*) echo runc ;;
-        crun | podman* | buildah) echo crun ;;
+        crun* | podman* | buildah) echo crun ;;
         *) return 1 ;;
         esac
 }
@@ -66,7 +66,7 @@ departures() {
                 word == "pass" && ours[$0] != "pass" { print suite, $0 }' "$RESULTS/$1.myrun" "$RESULTS/$1.$2"
 }
 
-[ $# -gt 0 ] || set -- runc runc-rootless runc-rootless-idmap crun podman podman-rootless buildah
+[ $# -gt 0 ] || set -- runc runc-rootless runc-rootless-idmap crun crun-rootless podman podman-rootless buildah
 for suite; do
         peer_of "$suite" >/dev/null || {
                 echo "tests/conformance/run.sh: $suite: no such suite" >&2
