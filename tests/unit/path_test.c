@@ -171,6 +171,16 @@ static void files_are_replaced_whole(void **state) {
 
 #define tree_test(function) cmocka_unit_test_setup_teardown(function, make_tree, remove_tree)
 
+static void knows_what_is_within_a_directory(void **state) {
+        (void) state;
+        assert_true(path_is_within("/a/b", "/a"));
+        assert_true(path_is_within("/a", "/a"));
+        assert_true(path_is_within("/a", "/"));
+        assert_false(path_is_within("/ab", "/a"));
+        assert_false(path_is_within("/", "/a"));
+        assert_false(path_is_within("a", "/"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 tree_test(links_stay_inside_the_root),
@@ -181,6 +191,7 @@ int main(void) {
                 cmocka_unit_test(paths_are_cleaned_by_text),
                 cmocka_unit_test(names_and_ids_are_checked),
                 tree_test(files_are_replaced_whole),
+                cmocka_unit_test(knows_what_is_within_a_directory),
         };
 
         return cmocka_run_group_tests_name("path", tests, NULL, NULL);
