@@ -89,6 +89,23 @@ thousand() {
 thousand portmap-1000-ports-in-a-range/1 "$WORK/thousand/portmap.range.json"
 thousand portmap-1000-ports-moved/1 "$WORK/thousand/portmap.json"
 
+# The ADD number 1,000 on a bridge beside the first ones, each container in a namespace of its own. One side after
+# the other: what the containers of one say to each other would delay the other's.
+GROW_COUNT=${GROW_COUNT:-1000} GROW_WINDOW=${GROW_WINDOW:-25}
+${CC:-gcc} -std=gnu17 -O2 -Wall -Wextra -D_GNU_SOURCE -o "$BENCH/grow" "$SOURCE/tests/bench/grow.c"
+printf '\n%s\n' "NAME FIRST_MS LAST_MS RATIO FIRST_CPU_MS LAST_CPU_MS RATIO (medians over $GROW_WINDOW ADDs)"
+for plugins in "$CNI_PLUGINS" "$PEER"; do
+        [ "$plugins" = "$PEER" ] && name=reference || name=netplug
+        for families in '[[{subnet: "10.66.0.0/16"}]]' '[[{subnet: "10.66.0.0/16"}], [{subnet: "fd66::/64"}]]'; do
+                [[ $families != *fd66* ]] || name+=-with-IPv6
+                jq -c --arg leases "$WORK/grow-$name" ".ipam = {type: \"host-local\", dataDir: \$leases, ranges: $families}" \
+                        "$WORK/plain/bridge.json" >"$WORK/grow.json"
+                printf '%s %s\n' "add-number-$GROW_COUNT-$name" "$(bash -c 'ulimit -n $(($2 + 100)) && "$1/grow" "${@:2}"' \
+                        bash "$BENCH" "$GROW_COUNT" "$GROW_WINDOW" "$plugins" "$WORK/grow.json")"
+        done
+done
+echo
+
 # Throughput, in Gbit/s: a container to another, and from outside through a published port.
 ip netns add "$HOST_NETNS-d"
 trap 'remove_host_netns; for c in c d; do ip netns del "$HOST_NETNS-$c" 2>/dev/null || true; done; rm -rf "$WORK"' EXIT
@@ -96,7 +113,7 @@ trap 'remove_host_netns; for c in c d; do ip netns del "$HOST_NETNS-$c" 2>/dev/n
 # plugin DIRECTORY TYPE COMMAND CONTAINER: in the chain whose last result is in $result.
 plugin() {
         jq -c --argjson previous "${result:-null}" 'if $previous then .prevResult = $previous else . end | .name = "iperf" | .bridge = "br-iperf" |
-                if .ipam then .ipam.subnet = "10.67.0.0/16" else . end' "$WORK/${5:-plain}/$2.json" |
+                if .ipam then .ipam.subnet = "10.67.0.0/16" | .isDefaultGateway = true else . end' "$WORK/${5:-plain}/$2.json" |
                 CNI_COMMAND=$3 CNI_CONTAINERID=$4 CNI_IFNAME=eth0 CNI_NETNS=/run/netns/$HOST_NETNS-$4 CNI_PATH=$1 \
                 in_host "$1/$2"
 }
