@@ -39,6 +39,8 @@ END
                 mkdir -p "$name" "$WORK/podman$name"
                 mount --bind "$WORK/podman$name" "$name"
         done
+        # Cases with a configuration of their own find the runtime in the usual place.
+        [ "$RUNTIME" = crun ] || mount --bind "$WORK/bin/$RUNTIME" "$(PATH=/usr/sbin:/usr/bin command -v crun)"
         # Where cases look for the state of containers.
         case $SUITE in
         *-rootless)
