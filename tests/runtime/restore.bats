@@ -205,7 +205,7 @@ while True:
         break
 ' "$1"
         HOLDER=$SPAWNED
-        wait_until test -S "$1.sock"
+        wait_until -t 60 test -S "$1.sock"
 }
 
 @test "what was dumped before is not dumped again" {
@@ -370,7 +370,7 @@ while True:
         read -r -t 60 -N 1 _ <&7 || true
         number=$(cat "$COUNT")
         spawn criu lazy-pages --page-server --address 127.0.0.1 --port 27277 --images-dir "$IMAGES" --work-dir "$WORK"
-        wait_until test -S "$WORK/lazy-pages.socket"
+        wait_until -t 60 test -S "$WORK/lazy-pages.socket"
         first=$ID
         ID=$ID-2
         restore --lazy-pages
