@@ -74,7 +74,8 @@ int dns_names_put(struct dns_names *names, const struct cni_attachment *owner, c
                 str_buf_printf(&text, "%s %s\n", entry->addresses.items[i], all);
         /* What nobody could read again would stop the whole network's server. */
         if (text.size > ENTRY_MAX)
-                return error_set(err, E2BIG, "the container's names: more than %zu bytes with its addresses", ENTRY_MAX);
+                return error_set(err, E2BIG, "the container's names: more than %zu bytes with its addresses",
+                                 ENTRY_MAX);
         return file_write_volatile(names->dir_fd, file, text.data ? text.data : "", text.size, 0644, err);
 }
 

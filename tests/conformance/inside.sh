@@ -26,6 +26,9 @@ else
 fi
 [ -e "$WORK/bin/$NAME" ] || ln -s "$RUNTIME" "$WORK/bin/$NAME"
 export TMPDIR=$WORK/tmp HOME=/root
+# runc's cases of checkpoint write criu's settings there.
+mkdir -p /etc/criu
+mount -t tmpfs tmpfs /etc/criu
 
 # A hierarchy's place is a directory of the machine's tmpfs, in which suites make more of them: the room gets one of its own.
 own_hierarchies() {
