@@ -168,7 +168,7 @@ for suite in "${suites[@]:-}"; do
         *.sh)
                 # A virtual machine is a room of its own, and prints the TAP of what ran inside.
                 limit=$TIME_LIMIT
-                TIME_LIMIT=900
+                TIME_LIMIT=1860
                 run_one "${suite#"$SOURCE"/}" "$suite"
                 run_one "${suite#"$SOURCE"/} --systemd" "$suite" --systemd
                 TIME_LIMIT=$limit

@@ -18,7 +18,7 @@ flock 9
 # All modules of the kernel are in the root disk, and it loads what a suite asks for (8021q, macvlan, sch_tbf, …).
 packages=(
         linux-image-cloud-amd64 kmod
-        base-files bash coreutils diffutils findutils grep gzip hostname login mawk mount sed tar util-linux
+        base-files bash coreutils diffutils e2fsprogs findutils grep gzip hostname login mawk mount sed tar util-linux
         apparmor bats iputils-ping jq busybox-static iproute2 nftables passwd procps python3-minimal socat strace uidmap
         criu crun runc
         dbus systemd systemd-sysv
