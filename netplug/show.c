@@ -228,8 +228,9 @@ static int fail(const struct error *err) {
 
 static int show(const struct command *command, void *context, int argc, char **argv) {
         struct show_options options = {.data_dir = DATA_DIR};
-        _cleanup_(show_view_free) struct show_view view = {0};
+        /* The view's parts are in the arena, which must outlive it: what is declared last goes first. */
         _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_(show_view_free) struct show_view view = {0};
         struct error err = {0};
         int r = command_parse(command, "netplug", &options, &argc, &argv, &err);
 
