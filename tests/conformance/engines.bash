@@ -3,15 +3,20 @@
 
 # The files whose cases start containers; the others are about images, registries, systemd's units and completion.
 PODMAN_FILES='^(030|032|035|040|045|050|055|060|065|070|075|080|090|130|140|160|170|180|190|200|220|260|270|280|400|410|420|450|500|520|700)-'
-PODMAN_IMAGE=quay.io/libpod/testimage:20220615
+
+# suite_value FILE PREFIX NAME: what a suite's own assignments of that prefix come to, such as an image's whole name.
+suite_value() {
+        (. <(grep "^$2" "$1") && echo "${!3}")
+}
 
 # What Podman and Buildah read and keep: nothing of the machine's; limits that need no CAP_SYS_RESOURCE, and no journal.
 configure_engines() {
         local etc=$WORK/containers name
 
+        PODMAN_IMAGE=$(suite_value "$WORK/suites/libpod/test/system/helpers.bash" PODMAN_TEST_IMAGE PODMAN_TEST_IMAGE_FQN)
         mkdir -p "$etc/registries.conf.d"
         cp /etc/containers/policy.json "$etc/"
-        printf '[aliases]\n"testimage" = "quay.io/libpod/testimage"\n' >"$etc/registries.conf.d/aliases.conf"
+        printf '[aliases]\n"testimage" = "%s"\n' "${PODMAN_IMAGE%:*}" >"$etc/registries.conf.d/aliases.conf"
         cat >"$etc/storage.conf" <<END
 [storage]
 driver = "overlay"
@@ -99,7 +104,8 @@ run_buildah() {
         BUILDAH=("$BUILDAH_BINARY" --storage-driver vfs --root "$WORK/buildah" --runroot "$WORK/buildah-run")
         mkdir "$_BUILDAH_IMAGE_CACHEDIR"
         architecture=$(go env GOARCH)
-        for image in docker.io/library/alpine docker.io/library/busybox quay.io/libpod/testimage:20221018; do
+        for image in docker.io/library/alpine docker.io/library/busybox \
+                "$(suite_value "$WORK/suites/buildah/tests/helpers.bash" SAFEIMAGE SAFEIMAGE)"; do
                 import_image "$WORK/suites/podman-image.tar" "$image"
         done
         import_image "$WORK/suites/runc/tests/integration/testdata/debian-$architecture.tar.xz" docker.io/library/debian
