@@ -97,7 +97,10 @@ static const struct action {
 
 /* The rows of all these tables begin with the word. */
 static const char *word_of(const void *table, size_t size, size_t row) {
-        return *(const char *const *) ((const char *) table + row * size);
+        const char *word;
+
+        memcpy(&word, (const char *) table + row * size, sizeof(const char *));
+        return word;
 }
 
 static const void *find_row(const void *table, size_t count, size_t size, const char *word) {
@@ -118,14 +121,18 @@ static const void *find_either(const void *table, size_t count, size_t size, con
         return *recursive ? find_row(table, count, size, word + 1) : row;
 }
 
+/* True for a word that would take back another access time than the one that is set. */
+static bool takes_back_another(const struct attribute *row, uint64_t set) {
+        for (size_t i = 0; i < ARRAY_SIZE(takes_back); i++)
+                if (str_equal(row->word, takes_back[i].word))
+                        return set != takes_back[i].taken;
+        return false;
+}
+
 /* The last word about an attribute counts. */
 static void set_attributes(struct mount_attributes *out, const struct attribute *row) {
-        bool said = out->clear & MOUNT_ATTR__ATIME;
-
-        for (size_t i = 0; i < ARRAY_SIZE(takes_back); i++)
-                if (said && str_equal(row->word, takes_back[i].word) &&
-                    (out->set & MOUNT_ATTR__ATIME) != takes_back[i].taken)
-                        return;
+        if ((out->clear & MOUNT_ATTR__ATIME) && takes_back_another(row, out->set & MOUNT_ATTR__ATIME))
+                return;
         out->set = (out->set & ~row->clear) | row->set;
         out->clear = (out->clear & ~row->set) | row->clear;
 }
