@@ -103,11 +103,12 @@ int link_announce(struct netlink *netlink, int index, const char *mac, struct er
 
 struct link_macvlan {
         const char *name;
-        const char *mac; /* NULL: the kernel's choice */
-        int master;      /* index of the link it hangs on, in the socket's namespace */
-        uint32_t mode;   /* MACVLAN_MODE_BRIDGE, ... */
-        int netns_fd;    /* where it is made; -1: the socket's namespace */
-        int64_t mtu;     /* 0: the master's */
+        const char *mac;          /* NULL: the kernel's choice */
+        int master;               /* index of the link it hangs on, in the socket's namespace */
+        uint32_t mode;            /* MACVLAN_MODE_BRIDGE, ... */
+        uint32_t broadcast_queue; /* the most broadcasts that may wait; 0: the kernel's choice */
+        int netns_fd;             /* where it is made; -1: the socket's namespace */
+        int64_t mtu;              /* 0: the master's */
 };
 
 int link_macvlan_add(struct netlink *netlink, const struct link_macvlan *macvlan, struct error *err);

@@ -150,6 +150,8 @@ int link_macvlan_add(struct netlink *netlink, const struct link_macvlan *macvlan
                 link_put_u32(message, IFLA_NET_NS_FD, (uint32_t) macvlan->netns_fd);
         data = open_kind(message, "macvlan", &info);
         link_put_u32(message, IFLA_MACVLAN_MODE, macvlan->mode);
+        if (macvlan->broadcast_queue)
+                link_put_u32(message, IFLA_MACVLAN_BC_QUEUE_LEN, macvlan->broadcast_queue);
         close_kind(message, info, data);
         return request(netlink, message, "macvlan", macvlan->name, err);
 }

@@ -14,7 +14,8 @@ struct configuration {
         const char *master; /* NULL: the link of the default route */
         uint32_t mode;
         int64_t mtu;
-        bool in_container; /* the master is a link of the container */
+        uint32_t broadcast_queue; /* 0: the kernel's choice */
+        bool in_container;        /* the master is a link of the container */
         char mac[LINK_MAC_SIZE];
 };
 
@@ -51,6 +52,8 @@ static int parse_configuration(struct plugin_call *call, struct configuration *c
         r = json_get_string(call->conf, "master", &conf->master, err);
         if (r >= 0)
                 r = json_get_i64(call->conf, "mtu", 0, LINK_MTU_MAX, &conf->mtu, err);
+        if (r >= 0)
+                r = json_get_u32(call->conf, "bcqueuelen", &conf->broadcast_queue, err);
         if (r >= 0)
                 r = json_get_bool(call->conf, "linkInContainer", &conf->in_container, err);
         if (r >= 0)
@@ -101,6 +104,7 @@ static int make_link(struct plugin_call *call, const struct configuration *conf,
         struct link_info master = {0}, made = {0};
         struct link_macvlan macvlan = {.mac = conf->mac[0] ? conf->mac : NULL,
                                        .mode = conf->mode,
+                                       .broadcast_queue = conf->broadcast_queue,
                                        .netns_fd = call->netns_fd,
                                        .mtu = conf->mtu};
         char name[IFNAMSIZ];

@@ -88,13 +88,15 @@ static_conf() {
         in_host ip link show uplink0
         conf=$(conf_with macvlan '.master = "uplink0" | .mtu = 1400 | .mac = "02:00:00:00:00:aa" |
                 .ipam.ranges = [[{subnet: "198.51.100.0/24", rangeStart: "198.51.100.10", gateway: "198.51.100.2"}]] |
-                .ipam.routes = [{dst: "0.0.0.0/0"}]')
+                .ipam.routes = [{dst: "0.0.0.0/0"}] | .bcqueuelen = 2345')
         run cni ADD macvlan c1 "$conf"
         assert_success
         result=$output
         assert_equal "$(jq -c '.interfaces' <<<"$result")" \
                 "[{\"name\":\"eth0\",\"mac\":\"02:00:00:00:00:aa\",\"mtu\":1400,\"sandbox\":\"/run/netns/$HOST_NETNS-c1\"}]"
         in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        run in_container c1 ip -d -o link show eth0
+        assert_output_contains "bcqueuelen 2345 "
         run cni CHECK macvlan c1 "$(with_previous "$conf" "$result")"
         assert_success
         run cni CHECK macvlan c1 "$(with_previous "$conf" "$result" | jq -c '.mode = "private"')"
@@ -125,6 +127,8 @@ static_conf() {
         assert_cni_error 7 "mtu" "1500"
         run cni ADD macvlan c1 "$(conf_with macvlan '.mac = "x"')"
         assert_cni_error 7 "mac"
+        run cni ADD macvlan c1 "$(conf_with macvlan '.bcqueuelen = -1')"
+        assert_cni_error 7 "bcqueuelen"
         assert_nothing_left "$BEFORE"
 }
 
