@@ -295,6 +295,13 @@ static int own_part(struct plugin_call *call, const struct cni_interface **out, 
         return 0;
 }
 
+int attach_check_mac(const struct cni_interface *expected, const struct link_info *link, struct error *err) {
+        if (str_empty(expected->mac) || strcasecmp(expected->mac, link->mac) == 0)
+                return 0;
+        return error_set(err, ENOENT, "link %s has hardware address %s, but %s was given to it", link->name, link->mac,
+                         expected->mac);
+}
+
 int attach_check_container(struct plugin_call *call, const char *kind, struct error *err) {
         _cleanup_netlink_ struct netlink container = NETLINK_CLOSED;
         const struct cni_interface *interface = NULL;
@@ -314,10 +321,8 @@ int attach_check_container(struct plugin_call *call, const char *kind, struct er
         if (!str_empty(interface->sandbox) && !str_equal(interface->sandbox, call->netns))
                 return error_set(err, ENOENT, "prevResult: %s is in %s, not in CNI_NETNS (%s)", call->ifname,
                                  interface->sandbox, call->netns);
-        if (!str_empty(interface->mac) && strcasecmp(interface->mac, info.mac) != 0)
-                return error_set(err, ENOENT, "link %s has hardware address %s, but %s was given to it", call->ifname,
-                                 info.mac, interface->mac);
-        return link_check(&container, info.index, &part, err);
+        r = attach_check_mac(interface, &info, err);
+        return r < 0 ? r : link_check(&container, info.index, &part, err);
 }
 
 int attach_remove_link(struct plugin_call *call, struct error *err) {

@@ -115,6 +115,9 @@ int attach_masquerade(struct plugin_call *call, const struct cni_result *result,
 int attach_unmasquerade(struct plugin_call *call, struct error *err);
 int attach_check_masquerade(struct plugin_call *call, struct error *err);
 
+/** Fails when a link has another hardware address than prevResult says. */
+int attach_check_mac(const struct cni_interface *expected, const struct link_info *link, struct error *err);
+
 /** Compares the container's link with prevResult. @kind: "veth", ..., NULL: any */
 int attach_check_container(struct plugin_call *call, const char *kind, struct error *err);
 

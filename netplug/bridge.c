@@ -92,6 +92,7 @@ static int compare_gateway(const struct cni_address *address, void *context) {
 static int ensure_gateway(struct netlink *host, const struct bridge_options *conf, const struct link_info *bridge,
                           const struct cni_ip *ip, struct error *err) {
         struct gateway_search search = {.wanted = ip->gateway};
+        struct link_change keep = LINK_CHANGE_NONE;
         char text[CNI_ADDRESS_SIZE], wanted[CNI_ADDRESS_SIZE];
         int r;
 
@@ -110,7 +111,10 @@ static int ensure_gateway(struct netlink *host, const struct bridge_options *con
                 if (r < 0)
                         return r;
         }
-        return link_address_add(host, bridge->index, &search.wanted, err);
+        r = link_address_add(host, bridge->index, &search.wanted, err);
+        /* A bridge that was not made by us may change its hardware address with its ports: not a gateway's. */
+        keep.mac = bridge->mac;
+        return r < 0 ? r : link_change(host, bridge->index, &keep, err);
 }
 
 /*
@@ -363,6 +367,9 @@ static int attach(struct plugin_call *call, struct bridge_attachment *attachment
                 r = open_port(attachment, &veth, err);
         if (r >= 0 && conf->masquerade)
                 r = attach_masquerade(call, result, err);
+        /* The first ports may have changed its hardware address. */
+        if (r >= 0)
+                r = link_find_index(&attachment->host, veth.master, &attachment->bridge, err);
         if (r >= 0)
                 put_interfaces(call, attachment, &veth, result);
         return r;
@@ -400,9 +407,20 @@ static int bridge_del(struct plugin_call *call, struct error *err) {
         return r < 0 ? r : attach_detach(call, conf.masquerade, err);
 }
 
+/* What prevResult says of the bridge, or NULL. */
+static const struct cni_interface *previous_bridge(struct plugin_call *call, const struct bridge_options *conf) {
+        const struct cni_interface *interface;
+
+        for (size_t i = 0; (interface = attach_host_interface(&call->previous, i)); i++)
+                if (str_equal(interface->name, conf->bridge))
+                        return interface;
+        return NULL;
+}
+
 static int check_host_side(struct plugin_call *call, const struct bridge_options *conf, struct error *err) {
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
         const struct cni_interface *end = attach_host_interface(&call->previous, 1);
+        const struct cni_interface *before = previous_bridge(call, conf);
         struct link_info bridge = {0}, veth = {0};
         int r;
 
@@ -413,6 +431,9 @@ static int check_host_side(struct plugin_call *call, const struct bridge_options
                 return r;
         if (!str_equal(bridge.kind, "bridge"))
                 return error_set(err, ENOENT, "link %s is no bridge", conf->bridge);
+        if (!before)
+                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL, "prevResult: has no bridge %s",
+                                   conf->bridge);
         if (!end)
                 return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
                                    "prevResult: has no link between the bridge and the container");
@@ -421,6 +442,11 @@ static int check_host_side(struct plugin_call *call, const struct bridge_options
                 return r;
         if (veth.master != bridge.index)
                 return error_set(err, ENOENT, "link %s is not a port of bridge %s", end->name, conf->bridge);
+        r = attach_check_mac(before, &bridge, err);
+        if (r >= 0)
+                r = attach_check_mac(end, &veth, err);
+        if (r < 0)
+                return r;
         if (conf->promiscuous && !bridge.promiscuous)
                 return error_set(err, ENOENT, "bridge %s does not see all packets (promiscMode)", conf->bridge);
         return conf->has_vlans ? link_vlans_check(&host, veth.index, &conf->vlans, err) : 0;

@@ -159,6 +159,38 @@ teardown() {
         assert_cni_error 100 "link xxx"
 }
 
+@test "CHECK compares the hardware addresses of the bridge and of both ends" {
+        attach c1
+        whole=$RESULT
+        for i in 0 1 2; do
+                RESULT=$(jq -c ".interfaces[$i].mac |= ascii_upcase" <<<"$whole")
+                check c1
+                RESULT=$(jq -c ".interfaces[$i].mac = \"02:00:00:00:00:0$i\"" <<<"$whole")
+                run check c1
+                assert_cni_error 100 "$(jq -r ".interfaces[$i].name" <<<"$whole")" "02:00:00:00:00:0$i was given"
+        done
+        RESULT=$(jq -c '.interfaces[0].name = "other"' <<<"$whole")
+        run check c1
+        assert_cni_error 7 "prevResult" "no bridge br-test"
+}
+
+address_of_bridge() {
+        in_host ip -j link show br-test | jq -r '.[0].address'
+}
+
+@test "a bridge of another's making has the hardware address that the result says, and keeps it as a gateway" {
+        in_host ip link add br-test type bridge
+        BRIDGE='.isDefaultGateway = false | .ipMasq = false' attach c1
+        BRIDGE='.isDefaultGateway = false | .ipMasq = false' check c1
+        mac=$(jq -r '.interfaces[0].mac' <<<"$RESULT")
+        assert_equal "$mac" "$(address_of_bridge)"
+        attach c2
+        mac=$(jq -r '.interfaces[0].mac' <<<"$RESULT")
+        in_host ip link add low0 address 02:00:00:00:00:01 master br-test type veth peer name low1
+        assert_equal "$(address_of_bridge)" "$mac"
+        check c2
+}
+
 @test "DEL takes everything back and may run twice" {
         attach c1
         detach c1
