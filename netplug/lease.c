@@ -13,6 +13,7 @@
 #include "../lib/file.h"
 #include "../lib/log.h"
 #include "../lib/path.h"
+#include "attach.h"
 
 #define OWNERS ".owners"
 #define LEASE_MAX 512
@@ -111,8 +112,12 @@ static int read_lease(struct lease_store *store, const char *name, struct lease_
         end = line > text && line[-1] == '\r' ? line - 1 : line;
         *end = '\0';
         line++;
-        line[strcspn(line, "\r\n")] = '\0';
-        if (!path_is_id(text) || !path_is_name(line))
+        end = line + strcspn(line, "\r\n");
+        /* Whatever follows the two lines was not written by a plugin. */
+        if (end[strspn(end, "\r\n")] != '\0')
+                return -EBADMSG;
+        *end = '\0';
+        if (!path_is_id(text) || !attach_link_name_is_valid(line))
                 return -EBADMSG;
         *owner = (struct lease_owner){.container_id = text, .ifname = line};
         return 1;

@@ -111,18 +111,23 @@ ipam() {
 }
 
 @test "a lease that is garbage is reported and its address not given out" {
+        local garbage=('' '\n' '\0' 'c1' 'c1\r\n' 'c1\n\neth0' '\nc1\r\neth0' 'c1\r\neth0\0' '../c1\r\neth0'
+                'c1\r\neth0\r\nmore' 'c1\r\nname-of-16-chars' 'c1\r\neth0:1' 'c1\r\n../eth0' 'A\n\xff\x80\x1b[2J\x01\xfe'
+                "c1\\r\\n$(printf '%1000s')") expected=() i
         mkdir -p "$LEASES/$NETWORK"
-        head -c 100 /dev/urandom >"$LEASES/$NETWORK/10.77.0.2"
-        : >"$LEASES/$NETWORK/10.77.0.3"
+        for i in "${!garbage[@]}"; do
+                printf '%b' "${garbage[i]}" >"$LEASES/$NETWORK/10.77.0.$((i + 2))"
+                expected+=("10.77.0.$((i + 2)) is garbage")
+        done
         run cni ADD host-local c1 "$(ipam)"
         assert_success
-        assert_output_contains "10.77.0.2 is garbage" "10.77.0.3 is garbage" "10.77.0.4"
+        assert_output_contains "${expected[@]}" "\"10.77.0.$((i + 3))/24\""
         IFNAME=eth1 run cni ADD host-local c1 "$(ipam '.runtimeConfig.ips = ["10.77.0.2"]')"
         assert_failure
         assert_output_contains "garbage" "remove the file"
         cni DEL host-local c1 "$(ipam)"
         assert_exists "$LEASES/$NETWORK/10.77.0.2"
-        refute_exists "$LEASES/$NETWORK/10.77.0.4"
+        refute_exists "$LEASES/$NETWORK/10.77.0.$((i + 3))"
 }
 
 @test "garbage as the last address only means to begin at the start" {
