@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -14,6 +15,7 @@
 #include "ipam.h"
 
 #define PCI_DEVICES "/sys/bus/pci/devices"
+#define AUXILIARY_DEVICES "/sys/bus/auxiliary/devices"
 
 /* One of these tells which link. */
 struct configuration {
@@ -21,7 +23,47 @@ struct configuration {
         const char *hwaddr;
         const char *kernel_path;
         const char *pci;
+        const char *auxiliary; /* on the bus of that name: a part of a device, such as a subfunction */
+        bool without_link;     /* the PCI device is a program's, not the kernel's */
 };
+
+/* Whether a driver for programs (DPDK) has taken a device from the kernel: it has no link, then, to move. */
+static bool is_for_programs(const char *pci) {
+        static const char *const drivers[] = {"vfio-pci", "uio_pci_generic", "igb_uio"};
+        _cleanup_free_ char *path = str_format("%s/%s/driver", PCI_DEVICES, pci);
+        char target[PATH_MAX];
+        ssize_t size = readlink(path, target, sizeof(target) - 1);
+        const char *driver;
+
+        if (size < 0)
+                return false;
+        target[size] = '\0';
+        driver = strrchr(target, '/');
+        driver = driver ? driver + 1 : target;
+        for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+                if (str_equal(driver, drivers[i]))
+                        return true;
+        return false;
+}
+
+/* runtimeConfig.deviceID overrides pciBusID, and may be on another bus. */
+static int parse_device_id(struct plugin_call *call, struct configuration *conf, struct error *err) {
+        _cleanup_free_ char *path = NULL;
+        const char *id = NULL;
+        int r = json_get_string(call->runtime, "deviceID", &id, err);
+
+        if (r < 0 || str_empty(id))
+                return r;
+        conf->pci = id;
+        if (!path_is_name(id))
+                return 0;
+        path = path_join(AUXILIARY_DEVICES, id);
+        if (access(path, F_OK) == 0) {
+                conf->auxiliary = id;
+                conf->pci = NULL;
+        }
+        return 0;
+}
 
 static int parse_configuration(struct plugin_call *call, struct configuration *conf, struct error *err) {
         const struct {
@@ -31,16 +73,17 @@ static int parse_configuration(struct plugin_call *call, struct configuration *c
                        {"hwaddr", &conf->hwaddr},
                        {"kernelpath", &conf->kernel_path},
                        {"pciBusID", &conf->pci}};
-        bool found = false;
+        bool found;
         int r = 0;
 
         *conf = (struct configuration){0};
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(members); i++)
                 r = json_get_string(call->conf, members[i].key, members[i].target, err);
         if (r >= 0)
-                r = json_get_string(call->runtime, "deviceID", &conf->pci, err);
+                r = parse_device_id(call, conf, err);
         if (r < 0)
                 return r;
+        found = conf->auxiliary;
         for (size_t i = 0; i < ARRAY_SIZE(members); i++)
                 found |= !str_empty(*members[i].target);
         if (!found)
@@ -52,31 +95,7 @@ static int parse_configuration(struct plugin_call *call, struct configuration *c
         if (!str_empty(conf->pci) && !path_is_name(conf->pci))
                 return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
                                    "pciBusID: '%.64s' is not an address such as 0000:00:19.0", conf->pci);
-        return 0;
-}
-
-/* A device that a driver of DPDK has taken away from the kernel has no link to move. */
-static int refuse_dpdk(struct plugin_call *call, const char *pci, struct error *err) {
-        static const char *const drivers[] = {"vfio-pci", "uio_pci_generic", "igb_uio"};
-        char path[512], target[512];
-        const char *driver;
-        ssize_t size;
-
-        (void) snprintf(path, sizeof(path), "%s/%s", PCI_DEVICES, pci);
-        if (access(path, F_OK) < 0)
-                return error_errno(err, errno, "pciBusID: %s", path);
-        (void) snprintf(path, sizeof(path), "%s/%s/driver", PCI_DEVICES, pci);
-        size = readlink(path, target, sizeof(target) - 1);
-        if (size < 0)
-                return 0;
-        target[size] = '\0';
-        driver = strrchr(target, '/');
-        driver = driver ? driver + 1 : target;
-        for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
-                if (str_equal(driver, drivers[i]))
-                        return plugin_fail(call, CNI_CODE_UNSUPPORTED_FIELD, err, ENOTSUP,
-                                           "pciBusID: %s is bound to %s (DPDK): it has no network link to move", pci,
-                                           driver);
+        conf->without_link = !str_empty(conf->pci) && is_for_programs(conf->pci);
         return 0;
 }
 
@@ -136,7 +155,8 @@ static int find_by_mac(struct netlink *host, const char *mac, struct link_info *
 
 static int find_device(struct plugin_call *call, const struct configuration *conf, struct netlink *host,
                        struct link_info *out, struct error *err) {
-        char name[IFNAMSIZ], path[512];
+        _cleanup_free_ char *path = NULL;
+        char name[IFNAMSIZ];
         int r;
 
         if (!str_empty(conf->device))
@@ -151,10 +171,11 @@ static int find_device(struct plugin_call *call, const struct configuration *con
                                           "'%.128s' must begin with /sys/devices/", conf->kernel_path);
                 r = name_of_device(clean, name, err);
         } else {
-                r = refuse_dpdk(call, conf->pci, err);
-                (void) snprintf(path, sizeof(path), "%s/%s", PCI_DEVICES, conf->pci);
-                if (r >= 0)
-                        r = name_of_device(path, name, err);
+                path = conf->auxiliary ? path_join(AUXILIARY_DEVICES, conf->auxiliary)
+                                       : path_join(PCI_DEVICES, conf->pci);
+                if (access(path, F_OK) < 0)
+                        return error_errno(err, errno, "pciBusID: %s", path);
+                r = name_of_device(path, name, err);
         }
         return r < 0 ? r : link_find(host, name, out, err);
 }
@@ -188,6 +209,18 @@ static int move_back(struct netlink *container, const char *ifname, struct error
         return move(container, &link, own, link.alias, "", err);
 }
 
+/* What the program in the container is to know of the device's addresses. */
+static int add_without_link(struct plugin_call *call, struct cni_result *result, struct error *err) {
+        int r = attach_addresses_from_ipam(call, result, err);
+
+        if (r >= 0) {
+                r = attach_dns(call, result, err);
+                if (r < 0)
+                        ipam_undo(call);
+        }
+        return r;
+}
+
 static int host_device_add(struct plugin_call *call, struct cni_result *result, struct error *err) {
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED, container = NETLINK_CLOSED;
         struct configuration conf;
@@ -195,6 +228,8 @@ static int host_device_add(struct plugin_call *call, struct cni_result *result, 
         int r;
 
         r = parse_configuration(call, &conf, err);
+        if (r >= 0 && conf.without_link)
+                return add_without_link(call, result, err);
         if (r >= 0)
                 r = attach_open(call, &host, &container, err);
         if (r >= 0)
@@ -234,7 +269,7 @@ static int host_device_check(struct plugin_call *call, struct error *err) {
         r = parse_configuration(call, &conf, err);
         if (r >= 0)
                 r = ipam_pass_on(call, err);
-        return r < 0 ? r : attach_check_container(call, NULL, err);
+        return r < 0 || conf.without_link ? r : attach_check_container(call, NULL, err);
 }
 
 static int host_device_status(struct plugin_call *call, struct error *err) {

@@ -174,6 +174,53 @@ static_conf() {
         assert_output ""
 }
 
+# cni_on_bus ARGUMENTS OF cni: with devices of our own on the buses, as sysfs shows devices.
+cni_on_bus() {
+        CNI_PLUGINS=$CNI_PLUGINS unshare --mount bash -euc "$(declare -f in_host cni)"'
+                mount -t tmpfs tmpfs /sys/bus
+                mkdir -p /sys/bus/pci/drivers/{vfio-pci,e1000} /sys/bus/pci/devices/0000:0{1,2}:00.0 \
+                        /sys/bus/auxiliary/devices/part.sf.1/net/dev1 /sys/bus/pci/devices/0000:02:00.0/net/dev0
+                ln -s ../../drivers/vfio-pci /sys/bus/pci/devices/0000:01:00.0/driver
+                ln -s ../../drivers/e1000 /sys/bus/pci/devices/0000:02:00.0/driver
+                cni "$@"' bash "$@"
+}
+
+@test "host-device finds the link of a PCI device, and of a device on the auxiliary bus" {
+        in_host ip link add dev0 type veth peer name dev1
+        before=$(host_state)
+        for id in 0000:02:00.0 part.sf.1; do
+                conf=$(conf_with host-device ".pciBusID = \"0000:09:00.0\" | .runtimeConfig.deviceID = \"$id\"")
+                run cni_on_bus ADD host-device c1 "$conf"
+                assert_success
+                in_container c1 ip -o link show eth0
+                run cni_on_bus CHECK host-device c1 "$(with_previous "$conf" "$output")"
+                assert_success
+                run cni_on_bus DEL host-device c1 "$conf"
+                assert_success
+                assert_equal "$(host_state)" "$before"
+        done
+}
+
+@test "host-device: a device that is a program's (DPDK) has addresses, but no link" {
+        for conf in "$(conf_with host-device '.pciBusID = "0000:01:00.0"')" \
+                "$(conf_with host-device '.pciBusID = "0000:01:00.0" | del(.ipam)')"; do
+                run cni_on_bus ADD host-device c1 "$conf"
+                assert_success
+                result=$output
+                assert_equal "$(jq -c '[.interfaces, [.ips[]?.address]]' <<<"$result")" \
+                        "$(jq -c 'if .ipam then [null, ["10.78.0.2/24", "fd78::2/64"]] else [null, []] end' <<<"$conf")"
+                run in_container c1 ip -o link
+                refute_output_contains eth0
+                run cni_on_bus CHECK host-device c1 "$(with_previous "$conf" "$result")"
+                assert_success
+                run cni_on_bus DEL host-device c1 "$conf"
+                assert_success
+                run find "$LEASES" -name '10.*'
+                assert_output ""
+        done
+        assert_nothing_left "$BEFORE"
+}
+
 @test "static gives the configured addresses, routes and DNS" {
         conf=$(static_conf '.ipam.addresses = [{address: "10.79.0.5/24", gateway: "10.79.0.1"}, {address: "fd79::5/64"}] |
                 .ipam.routes = [{dst: "10.80.0.0/16"}] | .ipam.dns = {nameservers: ["10.79.0.1"]}')
