@@ -6,8 +6,8 @@
  *
  * The files are the standard inputs of a chain: the program named by the part
  * of the file name before the first dot is run with it. Prints one line:
- * OURS-MS THEIRS-MS RATIO OURS-KIB THEIRS-KIB, with the median time of the
- * chain's ADDs and DELs together and the most memory one process held.
+ * OURS-MS THEIRS-MS RATIO for the chain's ADDs, the same for its ADDs and DELs
+ * together, and OURS-KIB THEIRS-KIB: medians, and the most memory one process held.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -67,9 +67,16 @@ static int compare(const void *a, const void *b) {
         return left < right ? -1 : left > right;
 }
 
+/* Prints what one side took beside the other; sorts the times. */
+static void print_medians(double *times[2], int rounds) {
+        for (int side = 0; side < 2; side++)
+                qsort(times[side], (size_t) rounds, sizeof(double), compare);
+        printf("%.2f %.2f %.3f ", times[0][rounds / 2], times[1][rounds / 2], times[0][rounds / 2] / times[1][rounds / 2]);
+}
+
 int main(int argc, char **argv) {
         int rounds = argc > 5 ? atoi(argv[1]) : 0;
-        double *times[2];
+        double *adds[2], *both[2];
         long memory[2] = {0, 0};
 
         if (rounds < 1) {
@@ -79,20 +86,22 @@ int main(int argc, char **argv) {
         setenv("CNI_CONTAINERID", "bench", 1);
         setenv("CNI_IFNAME", "eth0", 1);
         setenv("CNI_NETNS", argv[4], 1);
-        for (int side = 0; side < 2; side++)
-                times[side] = calloc((size_t) rounds, sizeof(double));
+        for (int side = 0; side < 2; side++) {
+                adds[side] = calloc((size_t) rounds, sizeof(double));
+                both[side] = calloc((size_t) rounds, sizeof(double));
+        }
         for (int i = 0; i < rounds; i++)
                 for (int turn = 0; turn < 2; turn++) {
                         int side = (turn + i) % 2;
 
                         for (int j = 5; j < argc; j++)
-                                times[side][i] += run(argv[2 + side], argv[j], "ADD", &memory[side]);
+                                adds[side][i] += run(argv[2 + side], argv[j], "ADD", &memory[side]);
+                        both[side][i] = adds[side][i];
                         for (int j = argc - 1; j >= 5; j--)
-                                times[side][i] += run(argv[2 + side], argv[j], "DEL", &memory[side]);
+                                both[side][i] += run(argv[2 + side], argv[j], "DEL", &memory[side]);
                 }
-        for (int side = 0; side < 2; side++)
-                qsort(times[side], (size_t) rounds, sizeof(double), compare);
-        printf("%.2f %.2f %.3f %ld %ld\n", times[0][rounds / 2], times[1][rounds / 2],
-               times[0][rounds / 2] / times[1][rounds / 2], memory[0], memory[1]);
+        print_medians(adds, rounds);
+        print_medians(both, rounds);
+        printf("%ld %ld\n", memory[0], memory[1]);
         return 0;
 }

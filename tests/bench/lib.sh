@@ -30,6 +30,22 @@ contest() {
                 }' <<<"$results"
 }
 
+# row CELL...: a line of a table of Markdown.
+row() {
+        printf '|'
+        printf ' %s |' "$@"
+        printf '\n'
+}
+
+# heading TITLE COLUMN...: how a table begins; the columns are numbers.
+heading() {
+        printf '\n'
+        row "$@"
+        printf '|---|'
+        printf -- '--:|%.0s' "${@:2}"
+        printf '\n'
+}
+
 have() {
         command -v "$1" >/dev/null
 }

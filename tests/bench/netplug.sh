@@ -1,7 +1,8 @@
 #!/bin/bash
 # netplug beside the reference plugins: ADD and DEL, in network namespaces of its own.
-# Prints lines of NAME OURS_MS PEER_MS RATIO OURS_KIB PEER_KIB. Run by run.sh.
+# Prints tables. Run by run.sh.
 set -eu
+. "$(dirname "$0")/lib.sh"
 . "$SOURCE/tests/helpers/common.bash"
 . "$SOURCE/tests/helpers/network.bash"
 
@@ -29,11 +30,17 @@ conf() {
                 | if $type == "bridge" then del(.prevResult) else del(.ipam) end'
 }
 
+# measure NAME ROUNDS CONFIGURATION...: a row for a chain.
 measure() {
-        local name=$1 rounds=$2
+        local numbers
 
-        printf '%s %s\n' "$name" "$(in_host "$BENCH/cni" "$rounds" "$CNI_PLUGINS" "$PEER" \
-                "/run/netns/$HOST_NETNS-c" "${@:3}")"
+        numbers=$(in_host "$BENCH/cni" "$2" "$CNI_PLUGINS" "$PEER" "/run/netns/$HOST_NETNS-c" "${@:3}")
+        read -ra numbers <<<"$numbers"
+        row "$1" "${numbers[@]}"
+}
+
+beside() {
+        heading "$1" "netplug ADD ms" "$2 ADD ms" ratio "netplug ADD + DEL ms" "$2 ADD + DEL ms" ratio "netplug KiB" "$2 KiB"
 }
 
 mkdir "$WORK/plain" "$WORK/masquerade" "$WORK/many" "$WORK/thousand"
@@ -50,7 +57,6 @@ conf portmap false "$(jq -cn '[range(20000; 21000) | {hostPort: ., containerPort
 
 ROUNDS=${ROUNDS:-20}
 short=$((ROUNDS < 20 ? ROUNDS : 20))
-echo "NAME OURS_MS PEER_MS RATIO OURS_KIB PEER_KIB"
 
 # The rules of portmap through libnftables, in place of the peer; before the reference plugins leave
 # tables of theirs in the namespace, which libnftables would read too.
@@ -62,51 +68,61 @@ mkdir "$WORK/libnftables"
 ${CC:-gcc} -std=gnu17 -O2 -Wall -Wextra -D_GNU_SOURCE -o "$WORK/libnftables/portmap" \
         "$SOURCE/tests/bench/nftables.c" -lnftables
 export NFT_RULES=$WORK/rules
+beside "the rules of ports, $short rounds" libnftables
 for ports in plain many; do
         portmap_rules ADD "$WORK/$ports"
         in_host nft list ruleset >"$NFT_RULES"
         portmap_rules DEL "$WORK/$ports"
-        PEER=$WORK/libnftables measure "portmap-by-libnftables-$ports" "$short" "$WORK/$ports/portmap.json"
+        [ $ports = plain ] && name="one published port" || name="100 published ports"
+        PEER=$WORK/libnftables measure "$name" "$short" "$WORK/$ports/portmap.json"
 done
 
-measure bridge+host-local "$short" "$WORK/plain/bridge.json"
-measure bridge+host-local+ipMasq "$short" "$WORK/masquerade/bridge.json"
+beside "plugins, $short rounds" reference
+measure "bridge + host-local" "$short" "$WORK/plain/bridge.json"
+measure "the same with ipMasq" "$short" "$WORK/masquerade/bridge.json"
 measure portmap "$short" "$WORK/plain/portmap.json"
 measure firewall "$short" "$WORK/plain/firewall.json"
-measure whole-chain "$short" "$WORK/masquerade/bridge.json" "$WORK/plain/portmap.json" "$WORK/plain/firewall.json"
-measure portmap-100-ports 3 "$WORK/many/portmap.json"
+measure "portmap and firewall" "$short" "$WORK/plain/portmap.json" "$WORK/plain/firewall.json"
+measure "the whole chain" "$short" "$WORK/masquerade/bridge.json" "$WORK/plain/portmap.json" "$WORK/plain/firewall.json"
+measure "portmap, 100 ports (3 rounds)" 3 "$WORK/many/portmap.json"
 
-# A thousand ports beside one, both ours: OURS is the thousand. A range is one element of a map; ports that
+# A thousand ports beside one, both ours. A range is one element of a map; ports that
 # each lead to a port of another number are a thousand.
 cp "$WORK/plain/portmap.json" "$WORK/portmap.one.json"
 thousand() {
-        printf '%s %s\n' "$1" "$(in_host bash -c '
-                one=$("$1/cni" "$2" "$3" "$3" "$4" "$5") many=$("$1/cni" "$2" "$3" "$3" "$4" "$6")
-                set -- $one $many
-                echo "$6 $1 $(awk "BEGIN { printf \"%.2f\", $6 / $1 }") $9 $4"' bash \
-                "$BENCH" "$short" "$CNI_PLUGINS" "/run/netns/$HOST_NETNS-c" "$WORK/portmap.one.json" "$2")"
+        local plugins=("$CNI_PLUGINS" "$CNI_PLUGINS" "/run/netns/$HOST_NETNS-c") many one numbers
+
+        one=$(in_host "$BENCH/cni" "$short" "${plugins[@]}" "$WORK/portmap.one.json")
+        many=$(in_host "$BENCH/cni" "$short" "${plugins[@]}" "$2")
+        numbers=$(awk '{ printf "%s %s %.2f %s %s %.2f %s %s", $1, $9, $1 / $9, $4, $12, $4 / $12, $7, $15 }' <<<"$many $one")
+        read -ra numbers <<<"$numbers"
+        row "$1" "${numbers[@]}"
 }
-thousand portmap-1000-ports-in-a-range/1 "$WORK/thousand/portmap.range.json"
-thousand portmap-1000-ports-moved/1 "$WORK/thousand/portmap.json"
+heading "1,000 ports beside one, $short rounds" "1,000 ADD ms" "one ADD ms" ratio "1,000 ADD + DEL ms" "one ADD + DEL ms" ratio \
+        "1,000 KiB" "one KiB"
+thousand "in a range" "$WORK/thousand/portmap.range.json"
+thousand "each to a port of another number" "$WORK/thousand/portmap.json"
 
 # The ADD number 1,000 on a bridge beside the first ones, each container in a namespace of its own. One side after
 # the other: what the containers of one say to each other would delay the other's.
 GROW_COUNT=${GROW_COUNT:-1000} GROW_WINDOW=${GROW_WINDOW:-25}
 ${CC:-gcc} -std=gnu17 -O2 -Wall -Wextra -D_GNU_SOURCE -o "$BENCH/grow" "$SOURCE/tests/bench/grow.c"
-printf '\n%s\n' "NAME FIRST_MS LAST_MS RATIO FIRST_CPU_MS LAST_CPU_MS RATIO (medians over $GROW_WINDOW ADDs)"
+heading "bridge + host-local, medians over $GROW_WINDOW ADDs" "first ms" "${GROW_COUNT}th ms" ratio \
+        "first CPU ms" "${GROW_COUNT}th CPU ms" ratio
 for plugins in "$CNI_PLUGINS" "$PEER"; do
         [ "$plugins" = "$PEER" ] && name=reference || name=netplug
         for families in '[[{subnet: "10.66.0.0/16"}]]' '[[{subnet: "10.66.0.0/16"}], [{subnet: "fd66::/64"}]]'; do
-                [[ $families != *fd66* ]] || name+=-with-IPv6
+                [[ $families != *fd66* ]] || name+=", with IPv6"
                 jq -c --arg leases "$WORK/grow-$name" ".ipam = {type: \"host-local\", dataDir: \$leases, ranges: $families}" \
                         "$WORK/plain/bridge.json" >"$WORK/grow.json"
-                printf '%s %s\n' "add-number-$GROW_COUNT-$name" "$(bash -c 'ulimit -n $(($2 + 100)) && "$1/grow" "${@:2}"' \
-                        bash "$BENCH" "$GROW_COUNT" "$GROW_WINDOW" "$plugins" "$WORK/grow.json")"
+                numbers=$(bash -c 'ulimit -n $(($2 + 100)) && "$1/grow" "${@:2}"' \
+                        bash "$BENCH" "$GROW_COUNT" "$GROW_WINDOW" "$plugins" "$WORK/grow.json")
+                read -ra numbers <<<"$numbers"
+                row "$name" "${numbers[@]}"
         done
 done
-echo
 
-# Throughput, in Gbit/s: a container to another, and from outside through a published port.
+# Throughput: a container to another, and from outside through a published port.
 ip netns add "$HOST_NETNS-d"
 trap 'remove_host_netns; for c in c d; do ip netns del "$HOST_NETNS-$c" 2>/dev/null || true; done; rm -rf "$WORK"' EXIT
 
@@ -147,17 +163,19 @@ throughput() {
         done
 }
 
-if command -v iperf3 >/dev/null; then
+if have iperf3; then
         in_host sysctl -qw net.ipv4.ip_forward=1
         for round in 1 2 3; do
                 throughput "$CNI_PLUGINS" >>"$WORK/ours"
                 throughput "$PEER" >>"$WORK/theirs"
         done
+        heading "throughput, median of 3" "netplug Gbit/s" "reference Gbit/s" ratio
         for column in 1 2; do
                 set -- "$(cut -d' ' -f$column "$WORK/ours" | sort -n | sed -n 2p)" \
                         "$(cut -d' ' -f$column "$WORK/theirs" | sort -n | sed -n 2p)"
-                [ $column = 1 ] && name=container-to-container || name=published-port
-                awk -v name=$name -v ours="$1" -v theirs="$2" \
-                        'BEGIN { printf "throughput-%s %.2f %.2f %.3f (Gbit/s, median of 3)\n", name, ours, theirs, ours / theirs }'
+                [ $column = 1 ] && name="container to container" || name="from outside, through a published port"
+                numbers=$(awk -v ours="$1" -v theirs="$2" 'BEGIN { printf "%.2f %.2f %.2f", ours, theirs, ours / theirs }')
+                read -ra numbers <<<"$numbers"
+                row "$name" "${numbers[@]}"
         done
 fi
