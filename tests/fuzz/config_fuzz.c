@@ -73,7 +73,7 @@ static void read_process(const struct runtime_process *process) {
 
         (void) fuzz_accepted(bundle_check_process(process, &err), &err);
         error_clear(&err);
-        (void) fuzz_accepted(capabilities_resolve(process->capabilities, true, &sets, &err), &err);
+        (void) fuzz_accepted(capabilities_resolve(process, true, &sets, &err), &err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -31,8 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (fuzz_accepted(bundle_check_process(&process, &err), &err))
                 fuzz_require(process.args && process.args[0] && process.cwd[0] == '/', "a process without a program");
         error_clear(&err);
-        if (fuzz_accepted(capabilities_resolve(process.capabilities, false, &sets, &err), &err) &&
-            fuzz_accepted(capabilities_resolve(process.capabilities, true, &inside, &err), &err))
+        if (fuzz_accepted(capabilities_resolve(&process, false, &sets, &err), &err) &&
+            fuzz_accepted(capabilities_resolve(&process, true, &inside, &err), &err))
                 fuzz_require((sets.permitted & ~inside.permitted) == 0, "a capability that no user namespace gives");
         return 0;
 }

@@ -22,11 +22,17 @@ static void require_root(void) {
         }
 }
 
+static int resolve(const struct runtime_capabilities *names, struct capability_sets *out) {
+        const struct runtime_process process = {.capabilities = names};
+
+        return capabilities_resolve(&process, false, out, NULL);
+}
+
 static void no_names_give_empty_sets(void **state) {
         struct capability_sets sets = {1, 1, 1, 1, 1};
 
         (void) state;
-        assert_int_equal(capabilities_resolve(NULL, false, &sets, NULL), 0);
+        assert_int_equal(resolve(NULL, &sets), 0);
         assert_int_equal(sets.bounding | sets.effective | sets.inheritable | sets.permitted | sets.ambient, 0);
 }
 
@@ -38,7 +44,7 @@ static void turns_names_into_bits(void **state) {
 
         (void) state;
         require_root();
-        assert_int_equal(capabilities_resolve(&names, false, &sets, NULL), 0);
+        assert_int_equal(resolve(&names, &sets), 0);
         assert_int_equal(sets.bounding, CHOWN | KILL);
         assert_int_equal(sets.permitted, CHOWN | KILL);
         assert_int_equal(sets.effective, KILL);
@@ -53,7 +59,7 @@ static void leaves_out_unknown_names(void **state) {
 
         (void) state;
         require_root();
-        assert_int_equal(capabilities_resolve(&names, false, &sets, NULL), 0);
+        assert_int_equal(resolve(&names, &sets), 0);
         assert_int_equal(sets.bounding, KILL);
         assert_int_equal(sets.permitted, KILL);
 }
@@ -67,7 +73,7 @@ static void leaves_ambient_out_unless_permitted_and_inheritable(void **state) {
 
         (void) state;
         require_root();
-        assert_int_equal(capabilities_resolve(&names, false, &sets, NULL), 0);
+        assert_int_equal(resolve(&names, &sets), 0);
         assert_int_equal(sets.ambient, KILL);
 }
 
@@ -80,7 +86,7 @@ static void leaves_out_what_other_sets_lack(void **state) {
 
         (void) state;
         require_root();
-        assert_int_equal(capabilities_resolve(&names, false, &sets, NULL), 0);
+        assert_int_equal(resolve(&names, &sets), 0);
         assert_int_equal(sets.effective, KILL);
         assert_int_equal(sets.inheritable, KILL);
 }
