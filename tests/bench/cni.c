@@ -71,7 +71,8 @@ static int compare(const void *a, const void *b) {
 static void print_medians(double *times[2], int rounds) {
         for (int side = 0; side < 2; side++)
                 qsort(times[side], (size_t) rounds, sizeof(double), compare);
-        printf("%.2f %.2f %.3f ", times[0][rounds / 2], times[1][rounds / 2], times[0][rounds / 2] / times[1][rounds / 2]);
+        printf("%.2f %.2f %.3f ", times[0][rounds / 2], times[1][rounds / 2],
+               times[0][rounds / 2] / times[1][rounds / 2]);
 }
 
 int main(int argc, char **argv) {
