@@ -200,7 +200,12 @@ int attach_configure(struct plugin_call *call, struct netlink *container, struct
         if (r >= 0)
                 r = attach_prepare_ipv6(call->netns_fd, &link, result, announce ? ATTACH_ANNOUNCE : 0, err);
         if (r >= 0)
-                r = link_configure(container, link.index, result, announce ? LINK_ANNOUNCE : 0, err);
+                r = link_configure(container, link.index, result,
+                                   LINK_DETECT_DUPLICATES | (announce ? LINK_ANNOUNCE : 0), err);
+        if (r >= 0)
+                r = link_find_index(container, link.index, &link, err);
+        if (r >= 0 && link.carrier && attach_has_ipv6(result))
+                r = link_settle(container, link.index, ATTACH_SETTLE_MS, err);
         if (r >= 0 && announce)
                 r = link_announce(container, link.index, link.mac, err);
         if (r < 0)

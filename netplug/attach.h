@@ -88,8 +88,13 @@ int attach_prepare_ipv6(int netns_fd, const struct link_info *link, const struct
 /** True if the result has IPv6 addresses. */
 bool attach_has_ipv6(const struct cni_result *result);
 
+/* How long addresses may be tried: as the reference plugins have it. */
+#define ATTACH_SETTLE_MS 10000
+
 /**
  * ADD's last half where the container's link is the only one: sets it up as the result says, and completes that.
+ * Hosts that we know nothing of are on that network, too: IPv6 addresses are tried first, and ADD waits for that
+ * unless the link has no carrier yet.
  * @announce: tell the neighbours where the addresses are now
  */
 int attach_configure(struct plugin_call *call, struct netlink *container, struct cni_result *result, bool announce,

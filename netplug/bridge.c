@@ -15,9 +15,6 @@
 #include "nft.h"
 #include "sysctl.h"
 
-/* How long addresses may be tried: as the reference plugin has it. */
-#define SETTLE_MS 10000
-
 /* --- the bridge -------------------------------------------------------------------------------------------------- */
 
 /* The option that VLANs are asked for by. */
@@ -320,7 +317,7 @@ static int open_port(struct bridge_attachment *attachment, const struct link_vet
         if (r >= 0)
                 r = link_await(&attachment->container, attachment->peer, err);
         if (r >= 0 && conf->detect_duplicates)
-                r = link_settle(&attachment->container, attachment->peer, SETTLE_MS, err);
+                r = link_settle(&attachment->container, attachment->peer, ATTACH_SETTLE_MS, err);
         /* Without a wish, the hardware address follows from the IP address: neighbours know it. */
         if (r >= 0 && conf->mac[0])
                 r = link_announce(&attachment->container, attachment->peer, veth->peer_mac, err);

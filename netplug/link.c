@@ -174,7 +174,8 @@ static bool read_link(struct nlmsghdr *header, struct link_info *info) {
                                    .other = number(found[IFLA_LINK]),
                                    .netns = found[IFLA_LINK_NETNSID] ? number(found[IFLA_LINK_NETNSID]) : -1,
                                    .queue = number(found[IFLA_TXQLEN]),
-                                   .promiscuous = number(found[IFLA_PROMISCUITY]) != 0};
+                                   .promiscuous = number(found[IFLA_PROMISCUITY]) != 0,
+                                   .carrier = found[IFLA_CARRIER] && nla_get_u8(found[IFLA_CARRIER])};
         copy_text(info->name, sizeof(info->name), found[IFLA_IFNAME]);
         copy_text(info->alias, sizeof(info->alias), found[IFLA_IFALIAS]);
         read_kind(found[IFLA_LINKINFO], info);

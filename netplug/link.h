@@ -29,6 +29,7 @@ struct link_info {
         int netns;  /* number of the namespace that other is in, see link_netns_number(); -1: this one, or not told */
         int queue;  /* the longest queue of packets to send */
         bool promiscuous;
+        bool carrier;
         unsigned int mode;  /* of a macvlan: MACVLAN_MODE_BRIDGE, ... */
         bool without_ipv6;  /* IPv6 is switched off on it */
         bool filters_vlans; /* a bridge that tells VLANs apart */

@@ -123,6 +123,8 @@ kill_everywhere() {
                 esac
         }
         in_host ip link add dev0 type veth peer name dev1
+        # Each ADD would else try its IPv6 addresses for two seconds, with a step every 20 ms.
+        in_container c1 sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
         for plugin in ptp macvlan host-device; do
                 # What is in a container's namespace can only be found there.
                 kill_in_container $plugin

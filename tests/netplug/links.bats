@@ -118,6 +118,34 @@ static_conf() {
         in_container c1 ip -o link show inner
 }
 
+@test "macvlan and host-device: an IPv6 address is known to be free when ADD is done, or ADD fails" {
+        in_host ip link add dev0 type veth peer name dev1
+        in_host ip link set dev1 up
+        before=$(host_state)
+        for conf in "$(conf_with macvlan '.master = "uplink0"')" "$(conf_with host-device '.device = "dev0"')"; do
+                type=$(jq -r .type <<<"$conf")
+                rm -rf "$LEASES"
+                run cni ADD "$type" c1 "$conf"
+                assert_success
+                run in_container c1 ip -o -6 address show dev eth0
+                assert_output_contains "fd78::2/64" "fe80::"
+                refute_output_contains tentative dadfailed
+                cni DEL "$type" c1 "$conf"
+                # Somebody has the next address already.
+                in_outside ip address add fd78::3/64 dev uplink1 nodad
+                in_host ip address add fd78::3/64 dev dev1 nodad
+                run cni ADD "$type" c1 "$conf"
+                assert_cni_error 100 "another host of the network has an IPv6 address"
+                run in_container c1 ip -o link show eth0
+                assert_failure
+                run find "$LEASES" -name '10.*' -o -name 'fd78*'
+                assert_output ""
+                in_outside ip address del fd78::3/64 dev uplink1
+                in_host ip address del fd78::3/64 dev dev1
+                assert_equal "$(host_state)" "$before"
+        done
+}
+
 @test "macvlan refuses what cannot be" {
         run cni ADD macvlan c1 "$(conf_with macvlan '.mode = "round"')"
         assert_cni_error 7 "mode" "round"
