@@ -91,6 +91,28 @@ teardown() {
         assert_cni_error 1 "GC"
 }
 
+@test "a delegate gets what the runtime sent, and what it says of its STATUS comes back" {
+        mkdir "$BATS_TEST_TMPDIR/plugins"
+        cat >"$BATS_TEST_TMPDIR/plugins/strange" <<END
+#!/bin/sh
+cat >"$BATS_TEST_TMPDIR/input.\$CNI_COMMAND"
+[ \$CNI_COMMAND != STATUS ] || { echo '{"cniVersion": "1.1.0", "code": 51, "msg": "the store is away"}'; exit 1; }
+END
+        chmod +x "$BATS_TEST_TMPDIR/plugins/strange"
+        CNI_DIRECTORIES=$BATS_TEST_TMPDIR/plugins
+        conf=$(bridge_conf '.ipam = {type: "strange"} | .cniVersions = ["1.0.0", "1.1.0"] |
+                .["cni.dev/valid-attachments"] = [{containerID: "c2", ifname: "eth0"}] |
+                .prevResult = {cniVersion: "1.1.0", ips: [{address: "10.77.0.9/24"}]}')
+        run cni STATUS bridge c1 "$conf"
+        assert_cni_error 51 "the store is away"
+        run cni STATUS macvlan c1 "$(bridge_conf '.master = "nothing0" | del(.ipam)')"
+        assert_cni_error 50 "nothing0"
+        for command in GC DEL CHECK; do
+                cni $command bridge c1 "$conf" || [ $command = CHECK ]
+                assert_equal "$(jq -cS . "$BATS_TEST_TMPDIR/input.$command")" "$(jq -cS . <<<"$conf")"
+        done
+}
+
 @test "missing or bad variables are refused with code 4" {
         run in_host env CNI_COMMAND=ADD CNI_NETNS=/run/netns/x CNI_IFNAME=eth0 "$CNI_PLUGINS/bridge" <<<"$(bridge_conf)"
         assert_cni_error 4 "CNI_CONTAINERID"
