@@ -256,6 +256,18 @@ struct nft_owner attach_owner(const struct plugin_call *call) {
         return (struct nft_owner){.network = call->network, .container_id = call->container_id, .ifname = call->ifname};
 }
 
+int attach_wants_masquerade(struct plugin_call *call, bool *out, struct error *err) {
+        const char *backend = "";
+        int r = json_get_bool(call->conf, "ipMasq", out, err);
+
+        if (r >= 0)
+                r = json_get_string(call->conf, "ipMasqBackend", &backend, err);
+        if (r < 0 || str_empty(backend) || str_equal(backend, "iptables") || str_equal(backend, "nftables"))
+                return r;
+        return json_error(json_get(call->conf, "ipMasqBackend"), err, EINVAL,
+                          "'%.32s' is neither iptables nor nftables", backend);
+}
+
 /* The addresses are those of the result of IPAM, whose interfaces are not listed yet. */
 int attach_masquerade(struct plugin_call *call, const struct cni_result *result, struct error *err) {
         struct cni_address *addresses = arena_alloc(call->arena, result->ip_count + 1, sizeof(*addresses));

@@ -116,6 +116,12 @@ struct cni_address *attach_addresses(struct plugin_call *call, const struct cni_
 /** Whose rules these are: the attachment, or for GC the network's attachments that are not valid. */
 struct nft_owner attach_owner(const struct plugin_call *call);
 
+/**
+ * The options `ipMasq` and `ipMasqBackend`. What we write is nf_tables; a configuration made for another way to write
+ * rules means the same.
+ */
+int attach_wants_masquerade(struct plugin_call *call, bool *out, struct error *err);
+
 int attach_masquerade(struct plugin_call *call, const struct cni_result *result, struct error *err);
 int attach_unmasquerade(struct plugin_call *call, struct error *err);
 int attach_check_masquerade(struct plugin_call *call, struct error *err);

@@ -67,17 +67,6 @@ static int parse_vlans(struct plugin_call *call, struct bridge_options *options,
         return 0;
 }
 
-/* What we write is nf_tables; a configuration made for another way to write rules means the same. */
-static int parse_backend(struct plugin_call *call, struct error *err) {
-        const char *backend = "";
-        int r = json_get_string(call->conf, "ipMasqBackend", &backend, err);
-
-        if (r < 0 || str_empty(backend) || str_equal(backend, "iptables") || str_equal(backend, "nftables"))
-                return r;
-        return json_error(json_get(call->conf, "ipMasqBackend"), err, EINVAL,
-                          "'%.32s' is neither iptables nor nftables", backend);
-}
-
 static int check_together(struct plugin_call *call, const struct bridge_options *options, struct error *err) {
         if (!attach_link_name_is_valid(options->bridge))
                 return json_error(json_get(call->conf, "bridge"), err, EINVAL, "'%.64s' is not a name for a bridge",
@@ -96,11 +85,15 @@ int bridge_options_parse(struct plugin_call *call, struct bridge_options *out, s
         const struct {
                 const char *key;
                 bool *target;
-        } flags[] = {{"isGateway", &out->is_gateway},        {"isDefaultGateway", &out->is_default_gateway},
-                     {"forceAddress", &out->force_address},  {"ipMasq", &out->masquerade},
-                     {"hairpinMode", &out->hairpin},         {"promiscMode", &out->promiscuous},
-                     {"portIsolation", &out->isolated},      {"macspoofchk", &out->check_mac},
-                     {"enabledad", &out->detect_duplicates}, {"disableContainerInterface", &out->leave_down}};
+        } flags[] = {{"isGateway", &out->is_gateway},
+                     {"isDefaultGateway", &out->is_default_gateway},
+                     {"forceAddress", &out->force_address},
+                     {"hairpinMode", &out->hairpin},
+                     {"promiscMode", &out->promiscuous},
+                     {"portIsolation", &out->isolated},
+                     {"macspoofchk", &out->check_mac},
+                     {"enabledad", &out->detect_duplicates},
+                     {"disableContainerInterface", &out->leave_down}};
         int r;
 
         *out = (struct bridge_options){.bridge = BRIDGE_DEFAULT};
@@ -110,7 +103,7 @@ int bridge_options_parse(struct plugin_call *call, struct bridge_options *out, s
         if (r >= 0)
                 r = json_get_i64(call->conf, "mtu", 0, LINK_MTU_MAX, &out->mtu, err);
         if (r >= 0)
-                r = parse_backend(call, err);
+                r = attach_wants_masquerade(call, &out->masquerade, err);
         if (r >= 0)
                 r = parse_vlans(call, out, err);
         if (r >= 0)

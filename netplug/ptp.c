@@ -20,7 +20,7 @@ static int parse_configuration(struct plugin_call *call, struct configuration *c
         int r;
 
         *conf = (struct configuration){0};
-        r = json_get_bool(call->conf, "ipMasq", &conf->masquerade, err);
+        r = attach_wants_masquerade(call, &conf->masquerade, err);
         if (r >= 0)
                 r = json_get_i64(call->conf, "mtu", 0, LINK_MTU_MAX, &conf->mtu, err);
         if (r < 0)

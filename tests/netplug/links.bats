@@ -72,7 +72,9 @@ static_conf() {
         assert_nothing_left "$BEFORE"
 }
 
-@test "ptp without addresses is refused" {
+@test "ptp without addresses is refused, and so is a backend for rules that is none" {
+        run cni ADD ptp c1 "$(conf_with ptp '.ipMasqBackend = "ipchains"')"
+        assert_cni_error 7 "ipMasqBackend" "ipchains"
         run cni ADD ptp c1 "$(conf_with ptp 'del(.ipam)')"
         assert_cni_error 7 "ipam.type"
 }
