@@ -270,6 +270,23 @@ static int restrict_port(struct bridge_attachment *attachment, const struct link
         return r < 0 ? r : link_neighbour_add(&attachment->host, port.index, veth->peer_mac, err);
 }
 
+/*
+ * The address that the kernel would make, and try for some seconds, as the port comes up: usable at once, like the
+ * others. Where others may be routers it is left to the kernel, which asks for them when it has the address.
+ */
+static int add_link_local(struct netlink *container, const struct link_info *peer, struct error *err) {
+        struct cni_address address = {
+                .family = AF_INET6, .bytes = {0xfe, 0x80, [11] = 0xff, [12] = 0xfe}, .prefix = 64};
+        uint8_t mac[6];
+
+        if (!peer->makes_link_local || link_mac_parse(peer->mac, mac) < 0)
+                return 0;
+        memcpy(address.bytes + 8, mac, 3);
+        memcpy(address.bytes + 13, mac + 3, 3);
+        address.bytes[8] ^= 2; /* the bit for addresses that are not a maker's */
+        return link_address_add(container, peer->index, &address, err);
+}
+
 /* The container's end. Packets pass it once the port is up, too. */
 static int configure_inside(struct plugin_call *call, struct bridge_attachment *attachment,
                             const struct cni_result *result, struct error *err) {
@@ -292,6 +309,8 @@ static int configure_inside(struct plugin_call *call, struct bridge_attachment *
         if (r >= 0)
                 r = link_configure(&attachment->container, peer.index, result,
                                    LINK_ANNOUNCE | (conf->detect_duplicates ? LINK_DETECT_DUPLICATES : 0), err);
+        if (r >= 0 && conf->is_gateway && !conf->detect_duplicates && attach_has_ipv6(result))
+                r = add_link_local(&attachment->container, &peer, err);
         attachment->peer = peer.index;
         return r;
 }

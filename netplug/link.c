@@ -150,15 +150,17 @@ static void read_kind(struct nlattr *from, struct link_info *info) {
                 info->filters_vlans = data[IFLA_BR_VLAN_FILTERING] && nla_get_u8(data[IFLA_BR_VLAN_FILTERING]);
 }
 
-/* Whether IPv6 is switched off, as told by the link's part for that family. */
-static bool lacks_ipv6(struct nlattr *families) {
+/* What the link's part for IPv6 tells. */
+static void read_ipv6(struct nlattr *families, struct link_info *info) {
         struct nlattr *ipv6 = families ? nla_find(nla_data(families), nla_len(families), AF_INET6) : NULL;
         const struct nlattr *settings = ipv6 ? nla_find(nla_data(ipv6), nla_len(ipv6), IFLA_INET6_CONF) : NULL;
+        const struct nlattr *mode = ipv6 ? nla_find(nla_data(ipv6), nla_len(ipv6), IFLA_INET6_ADDR_GEN_MODE) : NULL;
         int32_t value = 0;
 
         if (settings && (size_t) nla_len(settings) >= (DEVCONF_DISABLE_IPV6 + 1) * sizeof(value))
                 memcpy(&value, (const int32_t *) nla_data(settings) + DEVCONF_DISABLE_IPV6, sizeof(value));
-        return value != 0;
+        info->without_ipv6 = value != 0;
+        info->makes_link_local = mode && nla_len(mode) >= 1 && nla_get_u8(mode) == IN6_ADDR_GEN_MODE_EUI64;
 }
 
 static bool read_link(struct nlmsghdr *header, struct link_info *info) {
@@ -179,7 +181,7 @@ static bool read_link(struct nlmsghdr *header, struct link_info *info) {
         copy_text(info->name, sizeof(info->name), found[IFLA_IFNAME]);
         copy_text(info->alias, sizeof(info->alias), found[IFLA_IFALIAS]);
         read_kind(found[IFLA_LINKINFO], info);
-        info->without_ipv6 = lacks_ipv6(found[IFLA_AF_SPEC]);
+        read_ipv6(found[IFLA_AF_SPEC], info);
         if (found[IFLA_ADDRESS] && nla_len(found[IFLA_ADDRESS]) == 6)
                 mac_text(nla_data(found[IFLA_ADDRESS]), info->mac);
         return true;

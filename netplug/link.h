@@ -30,9 +30,10 @@ struct link_info {
         int queue;  /* the longest queue of packets to send */
         bool promiscuous;
         bool carrier;
-        unsigned int mode;  /* of a macvlan: MACVLAN_MODE_BRIDGE, ... */
-        bool without_ipv6;  /* IPv6 is switched off on it */
-        bool filters_vlans; /* a bridge that tells VLANs apart */
+        unsigned int mode;     /* of a macvlan: MACVLAN_MODE_BRIDGE, ... */
+        bool without_ipv6;     /* IPv6 is switched off on it */
+        bool makes_link_local; /* an address fe80::..., of its hardware address, as it comes up */
+        bool filters_vlans;    /* a bridge that tells VLANs apart */
         char name[IFNAMSIZ];
         char alias[IFNAMSIZ]; /* cut to that length; "" for none */
         char kind[16];        /* "bridge", "veth", ..., "" for hardware and the loopback */

@@ -272,6 +272,24 @@ address_of_bridge() {
         wait_until bash -c "ip -n $HOST_NETNS-c1 -6 -o address show dev eth0 | grep 'fe80.*scope link'"
 }
 
+@test "as ADD is done, all addresses of the container are usable, the link-local one included" {
+        attach c1
+        addresses=$(in_container c1 ip -6 -o address show dev eth0)
+        run echo "$addresses"
+        assert_output_contains "fd77::2/64 scope global" "fe80::858:aff:fe4d:2/64 scope link"
+        refute_output_contains tentative dadfailed
+        # It is the one that the kernel makes.
+        in_container c1 ip link set eth0 down
+        in_container c1 ip link set eth0 up
+        wait_until bash -c "ip -n $HOST_NETNS-c1 -6 -o address show dev eth0 | grep fe80::858:aff:fe4d:2/64"
+        assert_equal "$(in_container c1 ip -6 -o address show dev eth0 | grep -c fe80)" 1
+        in_container c2 sysctl -qw net.ipv6.conf.default.addr_gen_mode=1
+        attach c2
+        run in_container c2 ip -6 -o address show dev eth0
+        assert_output_contains "fd77::3/64"
+        refute_output_contains fe80
+}
+
 @test "a hardware address that was asked for is announced to the neighbours" {
         attach c2
         in_container c2 ip neigh replace 10.77.0.9 lladdr 02:00:00:00:00:99 dev eth0 nud reachable
