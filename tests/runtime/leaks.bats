@@ -105,6 +105,8 @@ nothing_left() {
         set_args sleep 100
         spawn "$MYRUN" --root "$ROOT" run "$ID"
         wait_until has_status "$ID" running
+        # Until then it holds the container's lock, and would hold it for as long as it is stopped.
+        wait_until flock --nonblock "$ROOT/$ID" true
         kill -STOP "$SPAWNED"
         myrun delete --force "$ID"
         myrun create "$ID" >/dev/null 2>&1

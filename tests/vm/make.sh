@@ -18,7 +18,7 @@ flock 9
 # All modules of the kernel are in the root disk, and it loads what a suite asks for (8021q, macvlan, sch_tbf, …).
 packages=(
         linux-image-cloud-amd64 kmod
-        base-files bash coreutils diffutils e2fsprogs findutils grep gzip hostname login mawk mount sed tar util-linux
+        base-files bash bsdutils coreutils diffutils e2fsprogs findutils grep gzip hostname login mawk mount sed tar util-linux
         apparmor bats iputils-ping jq busybox-static iproute2 nftables passwd procps python3-minimal socat strace uidmap
         criu crun runc
         dbus systemd systemd-sysv
@@ -40,6 +40,7 @@ ln -sfn mawk "$root/usr/bin/awk"
 printf '%s\n' root:x:0:0:root:/root:/bin/bash messagebus:x:100:100::/nonexistent:/usr/sbin/nologin \
         nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin >"$root/etc/passwd"
 printf '%s\n' root:x:0: messagebus:x:100: tty:x:5: adm:x:4: utmp:x:43: nogroup:x:65534: >"$root/etc/group"
+touch "$root/etc/subuid" "$root/etc/subgid"
 echo vm >"$root/etc/hostname"
 echo 127.0.0.1 localhost vm >"$root/etc/hosts"
 : >"$root/etc/fstab"
