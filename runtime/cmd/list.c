@@ -27,6 +27,8 @@ struct view {
         const struct options *options;
         struct json_writer writer;
         struct str_list rows; /* six cells a row */
+        char *owner;          /* the name of the last row's, and its uid: most rows have the same */
+        uint32_t owner_uid;
 };
 
 /* The name of a uid from /etc/passwd, or "#uid"; no name service is loaded into a static program. */
@@ -40,11 +42,20 @@ static char *owner_name(uint32_t uid) {
         return str_format("#%u", uid);
 }
 
+static const char *owner_of(struct view *view, const struct state *state) {
+        if (!view->owner || view->owner_uid != state->owner) {
+                free(view->owner);
+                view->owner = owner_name(state->owner);
+                view->owner_uid = state->owner;
+        }
+        return view->owner;
+}
+
 static void add_row(struct view *view, const struct container *container) {
         const struct state *state = &container->state;
         enum container_status status = container_status(container);
         pid_t pid = status == CONTAINER_STOPPED ? 0 : state->pid;
-        _cleanup_free_ char *owner = owner_name(state->owner);
+        const char *owner = owner_of(view, state);
 
         if (str_equal(view->options->format, "json")) {
                 json_begin_object(&view->writer, NULL);
@@ -130,5 +141,6 @@ int cmd_list(const struct command *command, void *context, int argc, char **argv
                 print_table(&view.rows);
         json_writer_free(&view.writer);
         str_list_free(&view.rows);
+        free(view.owner);
         return 0;
 }
