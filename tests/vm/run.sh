@@ -10,7 +10,6 @@
 #     BUILD        where the programs are, and where the machine is kept (default: build)
 #     MYRUN        the runtime under test inside (default: $BUILD/bin/myrun)
 #     BATS_FILTER  run only tests whose names match this regular expression
-#     VM_SUITES    "all": nearly all suites of the runtime, and those of VLANs
 #     VM_TIME      seconds after which the machine is stopped (default 1800)
 #
 # Exit status: that of the suites or the command; 124 when the machine was stopped.
@@ -46,25 +45,15 @@ while [ $# -gt 0 ]; do
         shift
 done
 
-# What a container's life and its cgroups are, and what needs another kernel than the host's. VM_SUITES=all: every suite
-# of the runtime that makes containers. Left out even then is what no cgroup driver has a part in: bad documents
-# and schemas, and thousands of kills, for which emulated processors are slow.
+# By default the runtime's suites, apart from reading bad documents and schemas and from thousands of kills, which are
+# the same everywhere; and of netplug what needs another kernel than the host's.
 default_suites() {
-        local suite name
-
         printf '%s\n' tests/vm/cgroup2.bats
-        [ "$flavour" != systemd ] || printf '%s\n' tests/vm/systemd.bats
-        [ "$flavour" = systemd ] || [ "${VM_SUITES:-}" != all ] || printf '%s\n' tests/netplug/bridge-vlan.bats
-        for suite in tests/runtime/*.bats; do
-                name=$(basename "$suite" .bats)
-                case ${VM_SUITES:-}:$flavour:$name in
-                all:*:bad-input | all:*:fuzz* | all:*:kill | all:*:schema) ;;
-                # criu knows this kernel, and maybe not the host's.
-                all:* | *:lifecycle | *:cgroup | :cgroup2:hooks | :cgroup2:mounts | :cgroup2:flags | :cgroup2:restore)
-                        printf '%s\n' "$suite"
-                        ;;
-                esac
-        done
+        case $flavour in
+        systemd) printf '%s\n' tests/vm/systemd.bats ;;
+        cgroup2) printf '%s\n' tests/netplug/bridge-vlan.bats ;;
+        esac
+        printf '%s\n' tests/runtime/*.bats | grep -vE '/(bad-input|kill|schema)\.bats$'
 }
 
 skip_all() {
