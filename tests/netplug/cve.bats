@@ -22,6 +22,7 @@ teardown() {
         SERVERS+=("$SPAWNED")
         spawn nsenter --net="/run/netns/$HOST_NETNS-c2" -- socat TCP-LISTEN:81,fork,reuseaddr SYSTEM:'echo service'
         SERVERS+=("$SPAWNED")
+        wait_until in_container c1 bash -c "exec 5<>/dev/tcp/127.0.0.1/80"
         wait_until in_container c2 bash -c "exec 5<>/dev/tcp/127.0.0.1/81"
         run in_outside socat -T 2 - TCP:$HOST_ADDRESS:8080
         assert_output published
