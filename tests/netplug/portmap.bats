@@ -72,10 +72,11 @@ teardown() {
 
 @test "udp is published" {
         attach c1 '[{"hostPort": 5353, "containerPort": 53, "protocol": "udp"}]'
-        spawn nsenter --net="/run/netns/$HOST_NETNS-c1" -- socat UDP-LISTEN:53,fork SYSTEM:'echo pong'
+        # What is not read before the answer may break the pipe and take the answer with it.
+        spawn nsenter --net="/run/netns/$HOST_NETNS-c1" -- socat UDP-LISTEN:53,fork SYSTEM:'read -r line; echo pong'
         SERVERS+=("$SPAWNED")
         wait_until in_container c1 bash -c "ss -lun | grep -q ':53 '"
-        run in_outside bash -c "echo ping | socat -t 2 - UDP:$HOST_ADDRESS:5353"
+        run in_outside bash -c "echo ping | socat -t 5 - UDP:$HOST_ADDRESS:5353"
         assert_output "pong"
 }
 

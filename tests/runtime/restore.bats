@@ -111,8 +111,8 @@ restore() {
         goes_on_from 10
         has_status "$first" running
         # Each in a cgroup of its own.
-        grep -q "/$ID\$" "/proc/$(init_pid "$ID")/cgroup"
-        run grep "/$first\$" "/proc/$(init_pid "$ID")/cgroup"
+        grep -qE "$ID(\.scope)?\$" "/proc/$(init_pid "$ID")/cgroup"
+        run grep -E "$first(\.scope)?\$" "/proc/$(init_pid "$ID")/cgroup"
         assert_failure
         run myrun ps -f json "$first"
         refute_output_contains "$(init_pid "$ID")"
