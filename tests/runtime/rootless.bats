@@ -14,6 +14,7 @@ setup() {
 
         require_program setpriv
         runtime_setup
+        uses_systemd && skip "the user has no session of systemd's (package libpam-systemd)"
         chown -hR "$OWNER:$OWNER" "$BATS_TEST_TMPDIR"
         chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR" 2>/dev/null || true
         as_user true || skip "a user cannot reach $MYRUN"
