@@ -63,7 +63,7 @@ myrun() {
 
 # bats waits for all holders of its output: a container that outlives the command gets none of it.
 start_detached() {
-        myrun run -d "$@" >"$BATS_TEST_TMPDIR/$ID.out" 2>&1
+        myrun run -d "$@" >"$BATS_TEST_TMPDIR/$ID.out" 2>&1 || assert_fail "no container:" "$(cat "$BATS_TEST_TMPDIR/$ID.out")"
 }
 
 # state_member ID NAME: a string or number of `myrun state`, as jq has it but without a program.
