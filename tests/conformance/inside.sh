@@ -95,7 +95,7 @@ run_file() {
         shift
         echo "# FILE $name"
         # Both suites want a terminal: runc's foreground containers hold one, and crun's cases look for one.
-        as_user timeout --kill-after=10 "$TIME_LIMIT" script -qefc "$(printf '%q ' "$@")" /dev/null <&9
+        SHELL=/bin/bash as_user timeout --kill-after=10 "$TIME_LIMIT" script -qefc "$(printf '%q ' "$@")" /dev/null <&9
         [ $? -ne 124 ] || echo "# stopped after $TIME_LIMIT s"
         thaw
 }

@@ -21,6 +21,8 @@ fi
 export MYMGR=${MYMGR:-$BUILD/bin/mymgr}
 export NETPLUG=${NETPLUG:-$BUILD/bin/netplug}
 export CNI_PLUGINS=${CNI_PLUGINS:-$BUILD/libexec/netplug}
+# script(1) gives its command to $SHELL, and ours are bash's.
+export SHELL=/bin/bash
 
 # Before each command bats notes where it stands, for the message of one that fails: half a millisecond a command,
 # some on an emulated processor. In a helper it is the helper's call in the test that matters.

@@ -42,9 +42,10 @@ state() {
 
 @test "a container whose monitor and init were killed is dead, and starts again" {
         mymgr run -d --name twice busybox sleep 1000
-        pid=$(state pid twice)
-        kill -KILL "$(state monitor twice)"
+        pid=$(state pid twice) monitor=$(state monitor twice)
+        kill -KILL "$monitor"
         kill -KILL "$pid"
+        wait_until process_gone "$monitor"
         wait_until process_gone "$pid"
         assert_equal "$(container_state twice)" dead
         mymgr start twice
