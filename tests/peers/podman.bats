@@ -32,6 +32,8 @@ cni_plugin_dirs = ["/usr/lib/cni", "/opt/cni/bin"]
 END
         cat >"$PEER_DIR/podman" <<END
 #!/bin/sh
+# conmon leaves a file "oom" where it was started.
+cd "$PEER_DIR"
 export CONTAINERS_CONF="$PEER_DIR/containers.conf"
 exec nsenter --net="/run/netns/$PEER_NETNS" -- podman --root "$PEER_DIR/root" --runroot "$PEER_DIR/runroot" \
         --tmpdir "$PEER_DIR/tmp" --storage-driver overlay --runtime "$PEER_RUNTIME" "\$@"
