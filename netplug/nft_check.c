@@ -10,7 +10,7 @@
 
 /* Whether an element is there and, for a map, leads where it should. */
 struct expectation {
-        const struct nft_owner *owner;
+        struct nft_owner_texts owner;
         const struct nft_element *element;
         bool met;
 };
@@ -20,7 +20,7 @@ static int compare_expected(const struct nft_element *element, void *context) {
         const struct nft_value *wanted = &expectation->element->data, *last = &expectation->element->key_last;
         const struct nft_value *found = element->key_last.size ? &element->key_last : &element->key;
 
-        expectation->met = nft_owner_has(expectation->owner, element->comment) &&
+        expectation->met = nft_owner_texts_have(&expectation->owner, element->comment) &&
                            (wanted->size == 0 || (wanted->size == element->data.size &&
                                                   memcmp(wanted->bytes, element->data.bytes, wanted->size) == 0)) &&
                            (last->size == 0 || memcmp(last->bytes, found->bytes, last->size) == 0);
@@ -29,10 +29,12 @@ static int compare_expected(const struct nft_element *element, void *context) {
 
 static int expect_element(struct nft_session *session, const struct nft_owner *owner, enum nft_set set,
                           const struct nft_element *element, struct error *err) {
-        struct expectation expectation = {.owner = owner, .element = element};
+        struct expectation expectation = {.element = element};
         int r;
 
+        nft_owner_texts_make(owner, &expectation.owner);
         r = nft_find_element(session, set, &element->key, compare_expected, &expectation);
+        nft_owner_texts_free(&expectation.owner);
         if (r < 0)
                 return nft_kernel_error(r, err);
         return expectation.met ? 0 : -ENOENT;

@@ -1,5 +1,6 @@
 /* Whose an element is: the comment it carries. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "nft_table.h"
@@ -36,23 +37,36 @@ void nft_owner_comment(const char *network, const char *container_id, const char
         }
 }
 
-/* True if the comment tells that the element belongs to what `owner` describes. */
-bool nft_owner_has(const struct nft_owner *owner, const char *comment) {
+static int compare_texts(const void *a, const void *b) {
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+void nft_owner_texts_make(const struct nft_owner *owner, struct nft_owner_texts *out) {
         char text[NFT_COMMENT_SIZE];
+
+        *out = (struct nft_owner_texts){.whole = owner->container_id};
+        nft_owner_comment(owner->network, owner->container_id, owner->ifname, out->own);
+        for (size_t i = 0; i < owner->valid_count; i++) {
+                nft_owner_comment(owner->network, owner->valid[i].container_id, owner->valid[i].ifname, text);
+                str_list_add(&out->valid, text);
+        }
+        if (out->valid.count > 0)
+                qsort(out->valid.items, out->valid.count, sizeof(*out->valid.items), compare_texts);
+}
+
+void nft_owner_texts_free(struct nft_owner_texts *texts) {
+        str_list_free(&texts->valid);
+}
+
+bool nft_owner_texts_have(const struct nft_owner_texts *texts, const char *comment) {
         size_t size;
 
         if (!comment)
                 return false;
-        nft_owner_comment(owner->network, owner->container_id, owner->ifname, text);
-        if (owner->container_id)
-                return strcmp(comment, text) == 0;
-        size = strlen(text);
-        if (strncmp(comment, text, size) != 0 || comment[size] != ' ')
-                return false;
-        for (size_t i = 0; i < owner->valid_count; i++) {
-                nft_owner_comment(owner->network, owner->valid[i].container_id, owner->valid[i].ifname, text);
-                if (strcmp(comment, text) == 0)
-                        return false;
-        }
-        return true;
+        if (texts->whole)
+                return strcmp(comment, texts->own) == 0;
+        size = strlen(texts->own);
+        return strncmp(comment, texts->own, size) == 0 && comment[size] == ' ' &&
+               !(texts->valid.count > 0 && bsearch(&comment, texts->valid.items, texts->valid.count,
+                                                   sizeof(*texts->valid.items), compare_texts));
 }

@@ -21,7 +21,7 @@ static const unsigned int set_parts[NFT_SET_OWNED] = {
 };
 
 struct release {
-        const struct nft_owner *owner;
+        struct nft_owner_texts texts;
         unsigned int parts;
         struct str_list *unpublished;
         enum nft_set set; /* the one that is being read */
@@ -52,7 +52,12 @@ static void release_reset(struct release *release) {
         }
 }
 
-#define _cleanup_release_ _cleanup_(release_reset)
+static void release_free(struct release *release) {
+        release_reset(release);
+        nft_owner_texts_free(&release->texts);
+}
+
+#define _cleanup_release_ _cleanup_(release_free)
 
 static void add_once(struct str_list *list, const char *text) {
         if (text[0] && !str_list_contains(list, text))
@@ -74,7 +79,7 @@ static void note_removed(struct release *release, const struct nft_element *elem
 
 static int sort_element(const struct nft_element *element, void *context) {
         struct release *release = context;
-        bool removed = set_parts[release->set] & release->parts && nft_owner_has(release->owner, element->comment);
+        bool removed = set_parts[release->set] & release->parts && nft_owner_texts_have(&release->texts, element->comment);
         bool forward = release->set == NFT_SET_FORWARD || release->set == NFT_SET_FORWARD6;
 
         if (removed)
@@ -173,9 +178,10 @@ static int stage_release(struct nft_session *session, void *context, struct erro
 }
 
 int nft_release(const struct nft_owner *owner, unsigned int parts, struct str_list *unpublished, struct error *err) {
-        _cleanup_release_ struct release context = {.owner = owner, .parts = parts};
+        _cleanup_release_ struct release context = {.parts = parts};
         int r;
 
+        nft_owner_texts_make(owner, &context.texts);
         r = nft_transact(stage_release, &context, err);
         for (size_t i = 0; r >= 0 && unpublished && i < context.links_left[1].count; i++)
                 if (!str_list_contains(&context.links_kept[1], context.links_left[1].items[i]))

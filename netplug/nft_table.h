@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "../lib/netlink.h"
+#include "../lib/str.h"
 #include "../spec/cni.h"
 #include "nft.h"
 #include "nft_message.h"
@@ -219,8 +220,19 @@ void nft_owner_comment(const char *network, const char *container_id, const char
                        char comment[NFT_COMMENT_SIZE]);
 /** A number that keeps texts apart. */
 uint64_t nft_hash(const char *text);
-/** True if the comment tells that the element belongs to what `owner` describes. */
-bool nft_owner_has(const struct nft_owner *owner, const char *comment);
+
+/* The comments of an owner's elements, worked out once for all that they are compared with. */
+struct nft_owner_texts {
+        bool whole; /* `own` is all of the comment; else, for GC, what it begins with */
+        char own[NFT_COMMENT_SIZE];
+        struct str_list valid; /* GC: comments of those that stay, sorted */
+};
+
+/** Release with nft_owner_texts_free(). */
+void nft_owner_texts_make(const struct nft_owner *owner, struct nft_owner_texts *out);
+void nft_owner_texts_free(struct nft_owner_texts *texts);
+/** True if the comment tells that the element belongs to what the owner describes. */
+bool nft_owner_texts_have(const struct nft_owner_texts *texts, const char *comment);
 
 /* nft_host.c: chains of the host's own that drop forwarded packets. */
 

@@ -128,7 +128,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
         run_full myrun "$MYRUN --root $STATES/myrun" bench-myrun
         ! have runc || run_full runc "$(command -v runc) --root $STATES/runc" bench-runc
         echo "unshare -pmnuif true||unshare -pmnuif true|"
-} 2>/dev/null | contest "\`run\` of \`true\`, cgroup v2 alone" "unshare -pmnuif true" || status=1
+} | contest "\`run\` of \`true\`, cgroup v2 alone" "unshare -pmnuif true" || status=1
 umount -l /sys/fs/cgroup
 each_runtime run_seccomp | contest "\`run\` of \`true\` with docker's seccomp profile" crun || status=1
 for step in create start state exec kill delete; do
