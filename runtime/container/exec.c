@@ -39,6 +39,7 @@ struct execution {
         uint64_t namespaces; /* CLONE_NEW* to join, but for the pid namespace */
         int task_fds[HIERARCHIES_MAX];
         int cgroup_fd; /* the v2 directory to be born in, or -1 */
+        bool admitted; /* into the cgroup by the user's service manager: cgroup_needs_manager() */
         size_t task_count;
         int root_fd; /* the container's root where no mount namespace leads there, else -1 */
         int proc_fd;
@@ -149,6 +150,11 @@ static int open_cgroups(struct execution *execution, struct error *err) {
                 execution->container->cgroup ? cgroup_hierarchies(execution->container->cgroup, &hierarchies) : 0;
         int r = check_cgroups(execution, hierarchies, count, err);
 
+        /* Before it becomes somebody else in the user namespace, whom the manager does not know. */
+        if (count > 0 && geteuid() != 0 && cgroup_needs_manager(execution->container->cgroup)) {
+                execution->admitted = true;
+                return r;
+        }
         /* One entry is left for the v2 directory, see clone_into_cgroup(). */
         for (size_t i = 0; r >= 0 && i < count && i < HIERARCHIES_MAX - 1; i++) {
                 const char *sub = sub_cgroup(execution, hierarchies[i].name);
@@ -319,9 +325,12 @@ static void __attribute__((noreturn)) child_main(struct execution *execution) {
  */
 static void __attribute__((noreturn)) intermediate_main(struct execution *execution) {
         struct error err = {0};
+        struct sync_message message;
         pid_t pid;
 
         fd_close_at(&execution->parent_socket);
+        if (execution->admitted && sync_expect(execution->child_socket, SYNC_GO, &message, &err) < 0)
+                _exit(EXIT_FAILURE);
         (void) self_close_to_others(&err);
         if (setns(execution->container->pidfd, CLONE_NEWUSER) < 0 ||
             setns(execution->container->pidfd, CLONE_NEWPID) < 0) {
@@ -342,6 +351,12 @@ static void __attribute__((noreturn)) intermediate_main(struct execution *execut
         _exit(EXIT_SUCCESS);
 }
 
+static int admit(struct execution *execution, pid_t intermediate, struct error *err) {
+        int r = cgroup_admit(execution->container->cgroup, sub_cgroup(execution, ""), intermediate, err);
+
+        return r < 0 ? r : sync_send(execution->parent_socket, SYNC_GO, intermediate, -1, err);
+}
+
 static int clone_through_intermediate(struct execution *execution, struct error *err) {
         struct sync_message message = {0};
         pid_t intermediate = namespaces_clone(0, -1, SIGCHLD);
@@ -352,7 +367,11 @@ static int clone_through_intermediate(struct execution *execution, struct error 
         if (intermediate < 0)
                 return error_errno(err, -intermediate, "cannot make a process");
         fd_close_at(&execution->child_socket);
-        r = sync_expect(execution->parent_socket, SYNC_PID, &message, err);
+        r = execution->admitted ? admit(execution, intermediate, err) : 0;
+        if (r >= 0)
+                r = sync_expect(execution->parent_socket, SYNC_PID, &message, err);
+        else
+                (void) kill(intermediate, SIGKILL);
         (void) waitpid(intermediate, NULL, 0);
         execution->pid = r < 0 ? 0 : message.pid;
         return r;
@@ -384,7 +403,8 @@ static int clone_process(struct execution *execution, struct error *err) {
         const struct runtime_namespace *namespaces = execution->options->config->linux_.namespaces;
         pid_t pid;
 
-        if (geteuid() != 0 && namespaces[NAMESPACE_PID].present && (execution->namespaces & CLONE_NEWUSER))
+        if (geteuid() != 0 && (namespaces[NAMESPACE_PID].present || execution->admitted) &&
+            (execution->namespaces & CLONE_NEWUSER))
                 return clone_through_intermediate(execution, err);
         /* Only children are affected, and this process makes no other. */
         if (namespaces[NAMESPACE_PID].present && setns(execution->container->pidfd, CLONE_NEWPID) < 0)

@@ -71,6 +71,18 @@ bool cgroup_refuses_clone(int r);
 int cgroup_attach(struct cgroup *cgroup, pid_t pid, struct error *err);
 
 /**
+ * True if this process may not move others into the cgroup, but the user's service manager, whose cgroup it is, has
+ * it done: from a session's own cgroup nobody but root leaves (cgroups(7), "Delegation containment").
+ */
+bool cgroup_needs_manager(const struct cgroup *cgroup);
+
+/**
+ * Has the service manager put a process of the calling user's into the cgroup.
+ * @below: a cgroup in it, "" for itself
+ */
+int cgroup_admit(const struct cgroup *cgroup, const char *below, pid_t pid, struct error *err);
+
+/**
  * The v2 directory that a process is in: init may have left the container's own for one below,
  * as systemd in a container does, and then no process fits into that any more (EBUSY).
  * @proc_fd: from procfs_open()

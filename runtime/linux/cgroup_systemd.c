@@ -164,6 +164,50 @@ static int systemd_attach(struct cgroup *cgroup, pid_t pid, struct error *err) {
         return r < 0 ? r : base(cgroup)->apply(cgroup, resources, true, err);
 }
 
+/* How much of two paths is the same, in whole components. */
+static size_t common_size(const char *a, const char *b) {
+        size_t size = 0;
+
+        for (size_t i = 0;; i++) {
+                if ((a[i] == '/' || a[i] == '\0') && (b[i] == '/' || b[i] == '\0'))
+                        size = i;
+                if (a[i] != b[i] || a[i] == '\0')
+                        return size;
+        }
+}
+
+bool cgroup_needs_manager(const struct cgroup *cgroup) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct cgroup_host host;
+
+        if (!cgroup->unit || !cgroup->user_manager || cgroup->unified < 0 ||
+            cgroup_host_read(arena, &host, NULL) < 0)
+                return false;
+        for (size_t i = 0; i < host.count; i++) {
+                const struct cgroup_mount *mount = &host.mounts[i];
+                const char *directory = cgroup->hierarchies[cgroup->unified].directory;
+                const char *own, *common;
+
+                if (!mount->v2)
+                        continue;
+                own = arena_printf(arena, "%s%s", mount->mount, mount->own);
+                common = arena_printf(arena, "%.*s/cgroup.procs", (int) common_size(own, directory), own);
+                return faccessat(AT_FDCWD, common, W_OK, AT_EACCESS) < 0;
+        }
+        return false;
+}
+
+int cgroup_admit(const struct cgroup *cgroup, const char *below, pid_t pid, struct error *err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_json_writer_ struct json_writer writer = {0};
+        const struct json *answer = NULL;
+
+        begin_request(&writer, cgroup, "attach");
+        json_put_string(&writer, "below", below);
+        json_put_uint(&writer, "pid", (uint64_t) pid);
+        return send_request(&writer, arena, &answer, err);
+}
+
 /* ---- Changes ---- */
 
 /* systemd wants quota and period together: what is not given is as it is now. */

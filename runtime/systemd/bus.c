@@ -234,6 +234,15 @@ int bus_set_properties(sd_bus *bus, const char *unit, const struct json *propert
         return r < 0 ? call_failed(err, r, &failure, unit) : 0;
 }
 
+int bus_attach_process(sd_bus *bus, const char *unit, const char *below, pid_t pid, struct error *err) {
+        _cleanup_bus_error_ sd_bus_error failure = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *path = str_empty(below) ? xstrdup("") : str_format("/%s", below);
+        int r = sd_bus_call_method(bus, SERVICE, MANAGER_PATH, MANAGER, "AttachProcessesToUnit", &failure, NULL, "ssau",
+                                   unit, path, 1, (uint32_t) pid);
+
+        return r < 0 ? call_failed(err, r, &failure, unit) : 0;
+}
+
 int bus_stop_unit(sd_bus *bus, const char *unit, struct error *err) {
         _cleanup_bus_error_ sd_bus_error failure = SD_BUS_ERROR_NULL;
         _cleanup_(cleanup_message) sd_bus_message *call = NULL;

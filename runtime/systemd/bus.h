@@ -35,5 +35,11 @@ int bus_start_unit(sd_bus *bus, const char *unit, const struct json *properties,
 /** Changes properties of a unit until the next boot. */
 int bus_set_properties(sd_bus *bus, const char *unit, const struct json *properties, struct error *err);
 
+/**
+ * Puts a process into a unit's cgroup, or into that of the path `below` it.
+ * The process must belong to the calling user.
+ */
+int bus_attach_process(sd_bus *bus, const char *unit, const char *below, pid_t pid, struct error *err);
+
 /** Stops a unit, waits for it, and forgets that it failed. 0 when there is no such unit. */
 int bus_stop_unit(sd_bus *bus, const char *unit, struct error *err);

@@ -6,6 +6,7 @@
  *   {"action": "probe", "user": false}
  *   {"action": "start", "user": false, "unit": "x.scope", "properties": [["Slice", "s", "system.slice"]]}
  *   {"action": "set", …}      {"action": "stop", "user": false, "unit": "x.scope"}
+ *   {"action": "attach", "user": true, "unit": "x.scope", "below": "", "pid": 1234}
  *
  * The answer is {"version": 252, "controlGroup": "/"} after a probe, else {}, or
  * {"error": "…", "hint": "…", "code": 17} with exit status 1.
@@ -25,6 +26,8 @@ DEFINE_CLEANUP(cleanup_bus, sd_bus *, sd_bus_flush_close_unref);
 struct request {
         const char *unit;
         const struct json *properties;
+        const char *below;
+        int pid;
 };
 
 static int probe(sd_bus *bus, const struct request *request, struct json_writer *answer, struct error *err) {
@@ -55,6 +58,11 @@ static int stop(sd_bus *bus, const struct request *request, struct json_writer *
         return bus_stop_unit(bus, request->unit, err);
 }
 
+static int attach(sd_bus *bus, const struct request *request, struct json_writer *answer, struct error *err) {
+        (void) answer;
+        return bus_attach_process(bus, request->unit, request->below ? request->below : "", request->pid, err);
+}
+
 static const struct {
         const char *name;
         bool needs_unit;
@@ -64,6 +72,7 @@ static const struct {
         {"start", true, start},
         {"set", true, set},
         {"stop", true, stop},
+        {"attach", true, attach},
 };
 
 static int serve(struct arena *arena, struct json_writer *answer, struct error *err) {
@@ -82,7 +91,9 @@ static int serve(struct arena *arena, struct json_writer *answer, struct error *
             (r = json_expect(root, JSON_OBJECT, err)) < 0 || (r = json_get_string(root, "action", &action, err)) < 0 ||
             (r = json_get_bool(root, "user", &user, err)) < 0 ||
             (r = json_get_string(root, "unit", &request.unit, err)) < 0 ||
-            (r = json_get_array(root, "properties", &request.properties, err)) < 0)
+            (r = json_get_array(root, "properties", &request.properties, err)) < 0 ||
+            (r = json_get_string(root, "below", &request.below, err)) < 0 ||
+            (r = json_get_int(root, "pid", &request.pid, err)) < 0)
                 return r;
         while (i < ARRAY_SIZE(actions) && !str_equal(actions[i].name, action))
                 i++;

@@ -12,7 +12,9 @@ PEER=${PEER:-/usr/lib/cni}
         exit 0
 }
 WORK=$(mktemp -d)
-trap 'remove_host_netns; ip netns del "$HOST_NETNS-c" 2>/dev/null || true; rm -rf "$WORK"' EXIT
+trap 'remove_host_netns; ip netns del "$HOST_NETNS-c" 2>/dev/null || true; umount "$WORK"; rmdir "$WORK"' EXIT
+# Leases in memory: a disk's file system takes its time where thousands of files were deleted just now.
+mount -t tmpfs -o mode=700 tmpfs "$WORK"
 make_host_netns
 ip netns add "$HOST_NETNS-c"
 ${CC:-gcc} -std=gnu17 -O2 -Wall -Wextra -static -D_GNU_SOURCE -o "$BENCH/cni" "$SOURCE/tests/bench/cni.c"
@@ -89,19 +91,22 @@ measure "portmap, 100 ports (3 rounds)" 3 "$WORK/many/portmap.json"
 # A thousand ports beside one, both ours. A range is one element of a map; ports that
 # each lead to a port of another number are a thousand.
 cp "$WORK/plain/portmap.json" "$WORK/portmap.one.json"
+# thousand NAME CONFIGURATION [CONFIGURATION BEFORE]
 thousand() {
         local plugins=("$CNI_PLUGINS" "$CNI_PLUGINS" "/run/netns/$HOST_NETNS-c") many one numbers
 
-        one=$(in_host "$BENCH/cni" "$short" "${plugins[@]}" "$WORK/portmap.one.json")
-        many=$(in_host "$BENCH/cni" "$short" "${plugins[@]}" "$2")
+        one=$(in_host "$BENCH/cni" "$short" "${plugins[@]}" "${@:3}" "$WORK/portmap.one.json")
+        many=$(in_host "$BENCH/cni" "$short" "${plugins[@]}" "${@:3}" "$2")
         numbers=$(awk '{ printf "%s %s %.2f %s %s %.2f %s %s", $1, $9, $1 / $9, $4, $12, $4 / $12, $7, $15 }' <<<"$many $one")
         read -ra numbers <<<"$numbers"
         row "$1" "${numbers[@]}"
 }
 heading "1,000 ports beside one, $short rounds" "1,000 ADD ms" "one ADD ms" ratio "1,000 ADD + DEL ms" "one ADD + DEL ms" ratio \
         "1,000 KiB" "one KiB"
-thousand "in a range" "$WORK/thousand/portmap.range.json"
-thousand "each to a port of another number" "$WORK/thousand/portmap.json"
+thousand "portmap, in a range" "$WORK/thousand/portmap.range.json"
+thousand "portmap, each to a port of another number" "$WORK/thousand/portmap.json"
+thousand "bridge and portmap, in a range" "$WORK/thousand/portmap.range.json" "$WORK/plain/bridge.json"
+thousand "bridge and portmap, each to a port of another number" "$WORK/thousand/portmap.json" "$WORK/plain/bridge.json"
 
 # The ADD number 1,000 on a bridge beside the first ones, each container in a namespace of its own. One side after
 # the other: what the containers of one say to each other would delay the other's.

@@ -56,6 +56,19 @@ uses_systemd() {
         [[ ${MYRUN_OPTIONS:-} == *systemd* ]]
 }
 
+# session_begin UID: under systemd the service manager of a user whom /etc/passwd knows. Where SESSION is in its
+# environment, a program of the user's finds it.
+session_begin() {
+        SESSION=()
+        uses_systemd || return 0
+        systemctl start "user@$1.service"
+        SESSION=("XDG_RUNTIME_DIR=/run/user/$1")
+}
+
+session_end() {
+        ! uses_systemd || systemctl stop "user@$1.service"
+}
+
 # The runtime under test. stdin is nothing, so that no test waits for a person.
 myrun() {
         "$MYRUN" --root "$ROOT" "$@" </dev/null

@@ -14,7 +14,6 @@ setup() {
 
         require_program setpriv
         runtime_setup
-        uses_systemd && skip "the user has no session of systemd's (package libpam-systemd)"
         chown -hR "$OWNER:$OWNER" "$BATS_TEST_TMPDIR"
         chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR" 2>/dev/null || true
         as_user true || skip "a user cannot reach $MYRUN"
@@ -27,6 +26,7 @@ setup() {
         for file in passwd subuid subgid; do
                 mount --bind "$BATS_TEST_TMPDIR/$file" "/etc/$file"
         done
+        session_begin "$OWNER"
         rm config.json
         myrun spec --rootless
         edit_config '.process.terminal = false'
@@ -38,6 +38,7 @@ teardown() {
         for id in $(myrun list -q 2>/dev/null); do
                 myrun delete --force "$id"
         done
+        session_end "$OWNER"
         for file in passwd subuid subgid; do
                 ! mountpoint -q "/etc/$file" || umount "/etc/$file"
         done
@@ -46,7 +47,7 @@ teardown() {
 }
 
 as_user() {
-        setpriv --reuid "$OWNER" --regid "$OWNER" --clear-groups "$@"
+        setpriv --reuid "$OWNER" --regid "$OWNER" --clear-groups env "${SESSION[@]}" "$@"
 }
 
 myrun() {
@@ -113,12 +114,31 @@ $(readlink "/proc/$(init_pid "$ID")/ns/user")"
 
 @test "without newuidmap a range of ids says what is missing" {
         map_ranges
-        PATH=$BATS_TEST_TMPDIR run "$(command -v setpriv)" --reuid "$OWNER" --regid "$OWNER" --clear-groups \
-                "$MYRUN" --root "$ROOT" run "$ID" </dev/null
+        run as_user "$(command -v env)" "PATH=$BATS_TEST_TMPDIR" "$MYRUN" --root "$ROOT" run "$ID" </dev/null
         assert_clear_error linux.uidMappings newuidmap "package uidmap"
 }
 
+@test "a user's exec is in the container's cgroup, wherever the user called from" {
+        set_args sleep 100
+        for user in 0:0 8:9; do
+                start_detached "$ID"
+                myrun exec -d --pid-file "$PWD/exec.pid" --user "$user" "$ID" sleep 100 >/dev/null 2>&1
+                run cat "/proc/$(cat exec.pid)/cgroup"
+                assert_output "$(cat "/proc/$(init_pid "$ID")/cgroup")"
+                if uses_systemd; then
+                        assert_output_contains "user@$OWNER.service" "$ID.scope"
+                        myrun pause "$ID"
+                        has_status "$ID" paused
+                        myrun resume "$ID"
+                fi
+                myrun delete --force "$ID"
+                map_ranges
+                edit_config '.process.user = {uid: 5, gid: 6}'
+        done
+}
+
 @test "a user's containers need no cgroup, and have limits refused by name only if they ask" {
+        ! uses_systemd || skip "systemd makes cgroups for its users"
         set_args true
         run myrun run "$ID"
         assert_success
@@ -131,6 +151,7 @@ $(readlink "/proc/$(init_pid "$ID")/ns/user")"
 }
 
 @test "a user who names a cgroup that may not be made is told so, and goes without by --rootless=true" {
+        ! uses_systemd || skip "systemd makes cgroups for its users"
         set_args true
         edit_config '.linux.cgroupsPath = "/of-a-user"'
         run myrun run "$ID"
@@ -155,8 +176,7 @@ $(readlink "/proc/$(init_pid "$ID")/ns/user")"
  0 $RANGE 5
  5 $OWNER 1
  6 $((RANGE + 5)) 65531"
-        PATH=$BATS_TEST_TMPDIR run "$(command -v setpriv)" --reuid "$OWNER" --regid "$OWNER" --clear-groups \
-                "$MYRUN" --root "$ROOT" run "$ID" </dev/null
+        run as_user "$(command -v env)" "PATH=$BATS_TEST_TMPDIR" "$MYRUN" --root "$ROOT" run "$ID" </dev/null
         assert_success
         assert_output "5
 6
@@ -193,10 +213,11 @@ $(readlink "/proc/$(init_pid "$ID")/ns/user")"
 }
 
 @test "a user's containers are kept below XDG_RUNTIME_DIR" {
+        ! uses_systemd || skip "by it systemd is found, too"
         set_args sleep 100
         mkdir run
         chown "$OWNER" run
-        XDG_RUNTIME_DIR=$PWD/run as_user "$MYRUN" run -d "$ID" </dev/null >/dev/null 2>&1
+        as_user env "XDG_RUNTIME_DIR=$PWD/run" "$MYRUN" run -d "$ID" </dev/null >/dev/null 2>&1
         assert_exists "run/myrun/$ID/state.json"
         ROOT=$PWD/run/myrun myrun delete --force "$ID"
         refute_exists "run/myrun/$ID"

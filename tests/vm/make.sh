@@ -19,9 +19,9 @@ flock 9
 packages=(
         linux-image-cloud-amd64 kmod
         base-files bash bsdutils coreutils diffutils e2fsprogs findutils grep gzip hostname login mawk mount sed tar util-linux
-        apparmor bats iputils-ping jq busybox-static iproute2 nftables passwd procps python3-minimal socat strace uidmap
+        apparmor bats iputils-ping jq busybox-static iproute2 nftables passwd procps python3-minimal socat strace uidmap binutils
         criu crun runc
-        dbus systemd systemd-sysv
+        dbus libpam-systemd systemd systemd-sysv
 )
 
 stamp=$vm/.made-$(cat "$here/make.sh" "$here/init" "$here/initramfs-init" "$here/suite.service" "$here/../images/rootfs.sh" | sha256sum | cut -c1-16)
@@ -40,6 +40,10 @@ ln -sfn mawk "$root/usr/bin/awk"
 printf '%s\n' root:x:0:0:root:/root:/bin/bash messagebus:x:100:100::/nonexistent:/usr/sbin/nologin \
         nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin >"$root/etc/passwd"
 printf '%s\n' root:x:0: messagebus:x:100: tty:x:5: adm:x:4: utmp:x:43: nogroup:x:65534: >"$root/etc/group"
+# A user's service manager is started without the questions of a login.
+for name in account auth password session session-noninteractive; do
+        echo "${name%-*} required pam_permit.so" >"$root/etc/pam.d/common-$name"
+done
 touch "$root/etc/subuid" "$root/etc/subgid"
 echo vm >"$root/etc/hostname"
 echo 127.0.0.1 localhost vm >"$root/etc/hosts"

@@ -10,7 +10,6 @@
 #     BUILD        where the programs are, and where the machine is kept (default: build)
 #     MYRUN        the runtime under test inside (default: $BUILD/bin/myrun)
 #     BATS_FILTER  run only tests whose names match this regular expression
-#     VM_SUITES    "all": all suites of the runtime under systemd, too
 #     VM_TIME      seconds after which the machine is stopped (default 1800)
 #
 # Exit status: that of the suites or the command; 124 when the machine was stopped.
@@ -47,21 +46,14 @@ while [ $# -gt 0 ]; do
 done
 
 # By default the runtime's suites, apart from reading bad documents and schemas and from thousands of kills, which are
-# the same everywhere; under systemd those of containers' lives, cgroups, namespaces and mounts. Of netplug what needs
-# another kernel than the host's. VM_SUITES=all: under systemd the others, too.
+# the same everywhere; of netplug what needs another kernel than the host's.
 default_suites() {
-        local leave_out='bad-input|kill|schema'
-
         printf '%s\n' tests/vm/cgroup2.bats
         case $flavour in
         systemd) printf '%s\n' tests/vm/systemd.bats ;;
         cgroup2) printf '%s\n' tests/netplug/bridge-vlan.bats ;;
         esac
-        if [ "$flavour" = systemd ] && [ "${VM_SUITES:-}" != all ]; then
-                printf 'tests/runtime/%s.bats\n' cgroup cve-paths lifecycle mounts namespaces
-        else
-                printf '%s\n' tests/runtime/*.bats | grep -vE "/($leave_out)\.bats\$"
-        fi
+        printf '%s\n' tests/runtime/*.bats | grep -vE '/(bad-input|kill|schema)\.bats$'
 }
 
 skip_all() {
