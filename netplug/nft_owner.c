@@ -67,6 +67,6 @@ bool nft_owner_texts_have(const struct nft_owner_texts *texts, const char *comme
                 return strcmp(comment, texts->own) == 0;
         size = strlen(texts->own);
         return strncmp(comment, texts->own, size) == 0 && comment[size] == ' ' &&
-               !(texts->valid.count > 0 && bsearch(&comment, texts->valid.items, texts->valid.count,
-                                                   sizeof(*texts->valid.items), compare_texts));
+               !(texts->valid.count > 0 &&
+                 bsearch(&comment, texts->valid.items, texts->valid.count, sizeof(*texts->valid.items), compare_texts));
 }

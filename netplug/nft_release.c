@@ -79,7 +79,8 @@ static void note_removed(struct release *release, const struct nft_element *elem
 
 static int sort_element(const struct nft_element *element, void *context) {
         struct release *release = context;
-        bool removed = set_parts[release->set] & release->parts && nft_owner_texts_have(&release->texts, element->comment);
+        bool removed =
+                set_parts[release->set] & release->parts && nft_owner_texts_have(&release->texts, element->comment);
         bool forward = release->set == NFT_SET_FORWARD || release->set == NFT_SET_FORWARD6;
 
         if (removed)

@@ -180,8 +180,7 @@ bool cgroup_needs_manager(const struct cgroup *cgroup) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct cgroup_host host;
 
-        if (!cgroup->unit || !cgroup->user_manager || cgroup->unified < 0 ||
-            cgroup_host_read(arena, &host, NULL) < 0)
+        if (!cgroup->unit || !cgroup->user_manager || cgroup->unified < 0 || cgroup_host_read(arena, &host, NULL) < 0)
                 return false;
         for (size_t i = 0; i < host.count; i++) {
                 const struct cgroup_mount *mount = &host.mounts[i];

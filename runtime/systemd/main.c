@@ -68,11 +68,8 @@ static const struct {
         bool needs_unit;
         int (*run)(sd_bus *bus, const struct request *request, struct json_writer *answer, struct error *err);
 } actions[] = {
-        {"probe", false, probe},
-        {"start", true, start},
-        {"set", true, set},
-        {"stop", true, stop},
-        {"attach", true, attach},
+        {"probe", false, probe}, {"start", true, start},   {"set", true, set},
+        {"stop", true, stop},    {"attach", true, attach},
 };
 
 static int serve(struct arena *arena, struct json_writer *answer, struct error *err) {
