@@ -8,16 +8,18 @@
 HELPERS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SOURCE=$(cd "$HELPERS/../.." && pwd)
 export BUILD=${BUILD:-$SOURCE/build}
-export MYRUN=${MYRUN:-$BUILD/bin/myrun}
-# MYRUN_OPTIONS: global options that every call of the runtime gets ("--systemd-cgroup").
-if [ -n "${MYRUN_OPTIONS:-}" ] && [ -n "${BATS_RUN_TMPDIR:-}" ]; then
-        MYRUN_WRAPPER=$BATS_RUN_TMPDIR/myrun
-        [ -x "$MYRUN_WRAPPER" ] || {
-                printf '#!/bin/sh\nexec %q %s "$@"\n' "$MYRUN" "$MYRUN_OPTIONS" >"$MYRUN_WRAPPER"
-                chmod 755 "$MYRUN_WRAPPER"
-        }
-        export MYRUN=$MYRUN_WRAPPER
-fi
+# use_runtime PROGRAM: MYRUN_PROGRAM is the program under test, MYRUN what tests call: that, with the options
+# of MYRUN_OPTIONS ("--systemd-cgroup") at every call.
+use_runtime() {
+        export MYRUN_PROGRAM=$1 MYRUN=$1
+        [ -n "${MYRUN_OPTIONS:-}" ] && [ -n "${BATS_RUN_TMPDIR:-}" ] || return 0
+        MYRUN=$BATS_RUN_TMPDIR/with-options/${1//\//-}
+        [ ! -x "$MYRUN" ] || return 0
+        mkdir -p "${MYRUN%/*}"
+        printf '#!/bin/sh\nexec %q %s "$@"\n' "$1" "$MYRUN_OPTIONS" >"$MYRUN"
+        chmod 755 "${MYRUN%/*}" "$MYRUN"
+}
+use_runtime "${MYRUN_PROGRAM:-${MYRUN:-$BUILD/bin/myrun}}"
 export MYMGR=${MYMGR:-$BUILD/bin/mymgr}
 export NETPLUG=${NETPLUG:-$BUILD/bin/netplug}
 export CNI_PLUGINS=${CNI_PLUGINS:-$BUILD/libexec/netplug}
