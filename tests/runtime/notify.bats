@@ -33,7 +33,11 @@ start_manager() {
 
 # say MESSAGE...: as a program of the container would: to the socket that it sees.
 say() {
-        python3 "$BATS_TEST_TMPDIR/send.py" "/proc/$(init_pid "$ID")/root/run/notify/notify.sock" "$@"
+        local socket
+
+        socket=/proc/$(init_pid "$ID")/root/run/notify/notify.sock
+        wait_until test -S "$socket"
+        python3 "$BATS_TEST_TMPDIR/send.py" "$socket" "$@"
 }
 
 told() {
