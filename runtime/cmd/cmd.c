@@ -36,6 +36,18 @@ int cmd_check_count(const char *option, int64_t value, struct error *err) {
         return 0;
 }
 
+int cmd_create_request(const struct runtime *runtime, const char *id, struct create_options *request,
+                       struct error *err) {
+        int r = cmd_rootless(runtime, &request->rootless, err);
+
+        request->root = runtime->root;
+        request->id = id;
+        request->self_handle = runtime->self_handle;
+        request->systemd_cgroup = runtime->systemd_cgroup;
+        request->no_cgroup = runtime->no_cgroup;
+        return r < 0 ? r : cmd_check_count("--preserve-fds", request->preserve_fds, err);
+}
+
 static int match_ids(const char *root, const char *pattern, struct str_list *out, struct error *err) {
         _cleanup_str_list_ struct str_list ids = {0};
         regex_t compiled;

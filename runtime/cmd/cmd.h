@@ -45,6 +45,37 @@ int cmd_fail(const struct error *err);
 /** The value of --rootless: true, false, or, not set, what the caller's rights say. -EINVAL for another word. */
 int cmd_rootless(const struct runtime *runtime, struct opt_bool *out, struct error *err);
 
+/* A row of an option table, for a `struct options` with the member `struct create_options create`. */
+#define CREATE_ROW(name, letter, type, field, argument, help)                                                          \
+        { name, letter, NULL, type, offsetof(struct options, create.field), argument, help }
+
+/* Options of create, run and restore. */
+#define CREATE_ROWS                                                                                                    \
+        CREATE_ROW("bundle", 'b', OPTION_STRING, bundle, "DIR", "the bundle (default: the current directory)"),        \
+                CREATE_ROW("config", 'f', OPTION_STRING, config, "FILE",                                               \
+                           "read this file instead of the bundle's config.json"),                                      \
+                CREATE_ROW("console-socket", 0, OPTION_STRING, console_socket, "SOCKET",                               \
+                           "Unix socket that gets the master side of the terminal"),                                   \
+                CREATE_ROW("pid-file", 0, OPTION_STRING, pid_file, "FILE",                                             \
+                           "write the pid of the container's init there"),                                             \
+                CREATE_ROW("pidfd-socket", 0, OPTION_STRING, pidfd_socket, "SOCKET",                                   \
+                           "Unix socket that gets a pidfd of the process")
+
+/* Those of create and run alone. */
+#define INIT_ROWS                                                                                                      \
+        CREATE_ROW("no-pivot", 0, OPTION_FLAG, no_pivot, NULL, "do not use pivot_root, for a host on an initramfs"),   \
+                CREATE_ROW("no-new-keyring", 0, OPTION_FLAG, no_new_keyring, NULL,                                     \
+                           "keep the caller's session keyring"),                                                       \
+                CREATE_ROW("preserve-fds", 0, OPTION_INT, preserve_fds, "N", "pass the file descriptors 3 to 2+N on")
+
+/* What these rows begin with. */
+#define CREATE_DEFAULTS                                                                                                \
+        { .bundle = ".", .self_handle = -1 }
+
+/** Adds to a request what the global options and the container's id say, and checks it. */
+int cmd_create_request(const struct runtime *runtime, const char *id, struct create_options *request,
+                       struct error *err);
+
 /** A number option that must be at least 0 (--preserve-fds). */
 int cmd_check_count(const char *option, int64_t value, struct error *err);
 

@@ -18,18 +18,10 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 
 const struct option_row restore_options_table[] = {
-        {"bundle", 'b', NULL, OPTION_STRING, AT(create.bundle), "DIR", "the bundle (default: the current directory)"},
-        {"config", 'f', NULL, OPTION_STRING, AT(create.config), "FILE",
-         "read this file instead of the bundle's config.json"},
-        {"console-socket", 0, NULL, OPTION_STRING, AT(create.console_socket), "SOCKET",
-         "Unix socket that gets the master side of the terminal"},
+        CREATE_ROWS,
         {"detach", 'd', NULL, OPTION_FLAG, AT(create.detach), NULL, "do not wait for the container's end"},
-        {"keep", 0, NULL, OPTION_FLAG, AT(keep), NULL, "do not delete the container when it ends"},
-        {"pid-file", 0, NULL, OPTION_STRING, AT(create.pid_file), "FILE",
-         "write the pid of the container's init there"},
-        {"pidfd-socket", 0, NULL, OPTION_STRING, AT(create.pidfd_socket), "SOCKET",
-         "Unix socket that gets a pidfd of the process"},
         {"no-subreaper", 0, NULL, OPTION_FLAG, AT(no_subreaper), NULL, "accepted; this program is no subreaper"},
+        {"keep", 0, NULL, OPTION_FLAG, AT(keep), NULL, "do not delete the container when it ends"},
         {"no-pivot", 0, NULL, OPTION_FLAG, AT(create.no_pivot), NULL, "accepted; criu makes the root"},
         {"image-path", 0, NULL, OPTION_STRING, AT(criu.image_path), "DIR",
          "where the container was saved (default: checkpoint, in the current directory)"},
@@ -77,13 +69,9 @@ static int prepare(const struct runtime *runtime, struct options *options, const
         struct error err = {0};
         sigset_t mask;
 
-        if (cmd_rootless(runtime, &create->rootless, &err) < 0 ||
+        if (cmd_create_request(runtime, id, create, &err) < 0 ||
             path_absolute(options->criu.image_path, &image_path, &err) < 0)
                 return cmd_fail(&err);
-        create->root = runtime->root;
-        create->id = id;
-        create->systemd_cgroup = runtime->systemd_cgroup;
-        create->no_cgroup = runtime->no_cgroup;
         options->criu.program = runtime->criu;
         options->criu.image_path = image_path;
         options->criu.empty_namespaces = (const char *const *) options->empty_namespaces.items;
@@ -93,7 +81,7 @@ static int prepare(const struct runtime *runtime, struct options *options, const
 }
 
 int cmd_restore(const struct command *command, void *context, int argc, char **argv) {
-        struct options options = {.create.bundle = ".", .criu = {.image_path = "checkpoint", .status_fd = -1}};
+        struct options options = {.create = CREATE_DEFAULTS, .criu = {.image_path = "checkpoint", .status_fd = -1}};
         int status = cmd_parse(command, &options, &argc, &argv);
 
         if (status < 0)

@@ -22,7 +22,7 @@ struct create_options {
         const char *console_socket; /* NULL: none */
         const char *pid_file;       /* NULL: none */
         const char *pidfd_socket;   /* NULL: none */
-        int preserve_fds;
+        int64_t preserve_fds;
         struct opt_bool
                 rootless; /* cgroups that may not be made are done without; not set: where that is to be expected */
         bool systemd_cgroup;
