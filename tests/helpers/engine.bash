@@ -263,7 +263,7 @@ engine_mounts() {
                 sh -c 'cat /data/file /etc/one; touch /scratch/a /data/new; echo kept >/volume/kept
                         df -k /scratch | tail -n 1; stat -c %a /scratch; touch /read/no; touch /no'
         assert_failure
-        assert_output_contains $'content\ncontent' "1024 " $'\n700\n' \
+        assert_output_contains $'content\ncontent' "1024 " $'\n700' \
                 "/read/no: Read-only file system" "/no: Read-only file system"
         assert_exists "$BATS_TEST_TMPDIR/data/new"
         run run_ -v "$NAME:/volume" busybox cat /volume/kept
