@@ -23,10 +23,8 @@ TIME_LIMIT=${TIME_LIMIT:-600}
 export TERM=${TERM:-dumb}
 passed=0 failed=0 skipped=0
 
-# A sanitizer's report must fail the test it appears in. Memory that a program holds when it
-# exits is no leak to us; unit tests, which free what they make, look for leaks.
+# A sanitizer's report must fail the test it appears in.
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
-PROGRAM_ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
 
 # One suite's log is TAP: tests that the plan promised and that did not come count as failed.
 count() {
@@ -159,9 +157,9 @@ if printf '%s\n' "${suites[@]:-}" | grep -q peers/cni; then
 fi
 
 if [ -n "$want_unit" ]; then
+        # They free what they make; memory that a program holds at its end is no leak to us (lib/memory.c).
         ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} unit_tests
 fi
-export ASAN_OPTIONS=$PROGRAM_ASAN_OPTIONS
 for suite in "${suites[@]:-}"; do
         [ -n "$suite" ] || continue
         case $suite in
