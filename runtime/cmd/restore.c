@@ -20,8 +20,8 @@ struct options {
 const struct option_row restore_options_table[] = {
         CREATE_ROWS,
         {"detach", 'd', NULL, OPTION_FLAG, AT(create.detach), NULL, "do not wait for the container's end"},
-        {"no-subreaper", 0, NULL, OPTION_FLAG, AT(no_subreaper), NULL, "accepted; this program is no subreaper"},
         {"keep", 0, NULL, OPTION_FLAG, AT(keep), NULL, "do not delete the container when it ends"},
+        {"no-subreaper", 0, NULL, OPTION_FLAG, AT(no_subreaper), NULL, "accepted; this program is no subreaper"},
         {"no-pivot", 0, NULL, OPTION_FLAG, AT(create.no_pivot), NULL, "accepted; criu makes the root"},
         {"image-path", 0, NULL, OPTION_STRING, AT(criu.image_path), "DIR",
          "where the container was saved (default: checkpoint, in the current directory)"},

@@ -22,8 +22,8 @@ const struct option_row run_options_table[] = {
         CREATE_ROWS,
         INIT_ROWS,
         {"detach", 'd', NULL, OPTION_FLAG, AT(create.detach), NULL, "do not wait for the container's end"},
-        {"no-subreaper", 0, NULL, OPTION_FLAG, AT(no_subreaper), NULL, "accepted; this program is no subreaper"},
         {"keep", 0, NULL, OPTION_FLAG, AT(keep), NULL, "do not delete the container when it ends"},
+        {"no-subreaper", 0, NULL, OPTION_FLAG, AT(no_subreaper), NULL, "accepted; this program is no subreaper"},
         {0},
 };
 
