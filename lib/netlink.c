@@ -74,8 +74,9 @@ static int send_all(struct netlink *netlink, const void *data, size_t size) {
         return sent < 0 ? -errno : 0;
 }
 
+/* Not cleared: most answers fill little of it, and what is not touched is not memory yet. */
 static char *receive_buffer(void) {
-        return xcalloc(1, RECEIVE_SIZE + RECEIVE_GUARD);
+        return xrealloc(NULL, 1, RECEIVE_SIZE + RECEIVE_GUARD);
 }
 
 /* Receives one datagram into a receive_buffer(). Returns its size or a negative errno. */

@@ -12,7 +12,15 @@ PEER=${PEER:-/usr/lib/cni}
         exit 0
 }
 WORK=$(mktemp -d)
-trap 'remove_host_netns; ip netns del "$HOST_NETNS-c" 2>/dev/null || true; umount "$WORK"; rmdir "$WORK"' EXIT
+clean() {
+        remove_host_netns
+        for container in c d; do
+                ip netns del "$HOST_NETNS-$container" 2>/dev/null || true
+        done
+        umount "$WORK"
+        rmdir "$WORK"
+}
+trap clean EXIT
 # Leases in memory: a disk's file system takes its time where thousands of files were deleted just now.
 mount -t tmpfs -o mode=700 tmpfs "$WORK"
 make_host_netns
@@ -108,6 +116,19 @@ thousand "portmap, each to a port of another number" "$WORK/thousand/portmap.jso
 thousand "bridge and portmap, in a range" "$WORK/thousand/portmap.range.json" "$WORK/plain/bridge.json"
 thousand "bridge and portmap, each to a port of another number" "$WORK/thousand/portmap.json" "$WORK/plain/bridge.json"
 
+# settle: waits until the processors have next to nothing to do (at most a minute): the kernel clears namespaces away
+# long after they are gone.
+settle() {
+        local busy=100 now then=() waited
+
+        for ((waited = 0; waited < 60 && busy > 5; waited++)); do
+                read -ra then </proc/stat
+                sleep 1
+                read -ra now </proc/stat
+                busy=$((100 - (now[4] - then[4]) * 100 / ($(nproc) * $(getconf CLK_TCK))))
+        done
+}
+
 # The ADD number 1,000 on a bridge beside the first ones, each container in a namespace of its own. One side after
 # the other: what the containers of one say to each other would delay the other's.
 GROW_COUNT=${GROW_COUNT:-1000} GROW_WINDOW=${GROW_WINDOW:-25}
@@ -120,6 +141,7 @@ for plugins in "$CNI_PLUGINS" "$PEER"; do
                 [[ $families != *fd66* ]] || name+=", with IPv6"
                 jq -c --arg leases "$WORK/grow-$name" ".ipam = {type: \"host-local\", dataDir: \$leases, ranges: $families}" \
                         "$WORK/plain/bridge.json" >"$WORK/grow.json"
+                settle
                 numbers=$(bash -c 'ulimit -n $(($2 + 100)) && "$1/grow" "${@:2}"' \
                         bash "$BENCH" "$GROW_COUNT" "$GROW_WINDOW" "$plugins" "$WORK/grow.json")
                 read -ra numbers <<<"$numbers"
@@ -129,7 +151,6 @@ done
 
 # Throughput: a container to another, and from outside through a published port.
 ip netns add "$HOST_NETNS-d"
-trap 'remove_host_netns; for c in c d; do ip netns del "$HOST_NETNS-$c" 2>/dev/null || true; done; rm -rf "$WORK"' EXIT
 
 # plugin DIRECTORY TYPE COMMAND CONTAINER: in the chain whose last result is in $result.
 plugin() {
@@ -170,14 +191,17 @@ throughput() {
 
 if have iperf3; then
         in_host sysctl -qw net.ipv4.ip_forward=1
-        for round in 1 2 3; do
-                throughput "$CNI_PLUGINS" >>"$WORK/ours"
+        settle
+        for round in 1 2 3 4 5; do
+                # Each has its turn first.
+                [ $((round % 2)) = 0 ] || throughput "$CNI_PLUGINS" >>"$WORK/ours"
                 throughput "$PEER" >>"$WORK/theirs"
+                [ $((round % 2)) = 1 ] || throughput "$CNI_PLUGINS" >>"$WORK/ours"
         done
-        heading "throughput, median of 3" "netplug Gbit/s" "reference Gbit/s" ratio
+        heading "throughput, median of 5" "netplug Gbit/s" "reference Gbit/s" ratio
         for column in 1 2; do
-                set -- "$(cut -d' ' -f$column "$WORK/ours" | sort -n | sed -n 2p)" \
-                        "$(cut -d' ' -f$column "$WORK/theirs" | sort -n | sed -n 2p)"
+                set -- "$(cut -d' ' -f$column "$WORK/ours" | sort -n | sed -n 3p)" \
+                        "$(cut -d' ' -f$column "$WORK/theirs" | sort -n | sed -n 3p)"
                 [ $column = 1 ] && name="container to container" || name="from outside, through a published port"
                 numbers=$(awk -v ours="$1" -v theirs="$2" 'BEGIN { printf "%.2f %.2f %.2f", ours, theirs, ours / theirs }')
                 read -ra numbers <<<"$numbers"
