@@ -165,6 +165,7 @@ static void stage_set(struct nft_session *session, enum nft_set set) {
 static const struct nft_chain chains[] = {
         {NFT_CHAIN_MASQUERADE_ALL, NULL, 0, 0},
         {"published", NULL, 0, 0},
+        {"apart", NULL, 0, 0},
         {"guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW},
         {"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER},
         {"prerouting", "nat", NF_INET_PRE_ROUTING, PRIORITY_PUBLISH},
@@ -259,29 +260,34 @@ static void stage_postrouting(struct nft_session *session, const struct nft_fami
 static void stage_guard(struct nft_session *session) {
         struct nft_rule rule = nft_rule_begin("guard");
 
+        /* The address first: every packet passes here, and hardly any is for it. */
         nft_match_family(rule.message, &nft_families[0]);
-        nft_meta(rule.message, NFT_META_IIFNAME, NFT_REGISTER(0));
-        nft_lookup(rule.message, sets[NFT_SET_LOCALNET].name, NFT_REGISTER(0), false, 0);
         nft_load_destination(rule.message, &nft_families[0], NFT_REGISTER(0));
         nft_mask(rule.message, NFT_REGISTER(0), nft_families[0].mask, 4);
         nft_compare(rule.message, NFT_CMP_EQ, NFT_REGISTER(0), nft_families[0].loopback, 4);
+        nft_meta(rule.message, NFT_META_IIFNAME, NFT_REGISTER(0));
+        nft_lookup(rule.message, sets[NFT_SET_LOCALNET].name, NFT_REGISTER(0), false, 0);
         nft_verdict(rule.message, NF_DROP, NULL);
         nft_rule_end(session, &rule);
 }
 
+/* What is forwarded between links that are isolated, and not together, is dropped. */
 static void stage_isolation(struct nft_session *session) {
         struct nft_rule rule = nft_rule_begin("forward");
 
+        nft_meta(rule.message, NFT_META_IIFNAME, NFT_REGISTER(0));
+        nft_lookup(rule.message, sets[NFT_SET_ISOLATED].name, NFT_REGISTER(0), false, 0);
+        nft_meta(rule.message, NFT_META_OIFNAME, NFT_REGISTER(0));
+        nft_lookup(rule.message, sets[NFT_SET_ISOLATED].name, NFT_REGISTER(0), false, 0);
+        nft_verdict(rule.message, NFT_JUMP, "apart");
+        nft_rule_end(session, &rule);
+        rule = nft_rule_begin("apart");
         nft_meta(rule.message, NFT_META_IIFNAME, NFT_REGISTER(0));
         nft_meta(rule.message, NFT_META_OIFNAME, NFT_REGISTER(4));
         nft_lookup(rule.message, sets[NFT_SET_TOGETHER].name, NFT_REGISTER(0), false, 0);
         nft_verdict(rule.message, NFT_RETURN, NULL);
         nft_rule_end(session, &rule);
-        rule = nft_rule_begin("forward");
-        nft_meta(rule.message, NFT_META_IIFNAME, NFT_REGISTER(0));
-        nft_lookup(rule.message, sets[NFT_SET_ISOLATED].name, NFT_REGISTER(0), false, 0);
-        nft_meta(rule.message, NFT_META_OIFNAME, NFT_REGISTER(0));
-        nft_lookup(rule.message, sets[NFT_SET_ISOLATED].name, NFT_REGISTER(0), false, 0);
+        rule = nft_rule_begin("apart");
         nft_verdict(rule.message, NF_DROP, NULL);
         nft_rule_end(session, &rule);
 }

@@ -192,16 +192,17 @@ throughput() {
 if have iperf3; then
         in_host sysctl -qw net.ipv4.ip_forward=1
         settle
-        for round in 1 2 3 4 5; do
+        streams=${STREAMS:-9}
+        for ((round = 1; round <= streams; round++)); do
                 # Each has its turn first.
                 [ $((round % 2)) = 0 ] || throughput "$CNI_PLUGINS" >>"$WORK/ours"
                 throughput "$PEER" >>"$WORK/theirs"
                 [ $((round % 2)) = 1 ] || throughput "$CNI_PLUGINS" >>"$WORK/ours"
         done
-        heading "throughput, median of 5" "netplug Gbit/s" "reference Gbit/s" ratio
+        heading "throughput, median of $streams" "netplug Gbit/s" "reference Gbit/s" ratio
         for column in 1 2; do
-                set -- "$(cut -d' ' -f$column "$WORK/ours" | sort -n | sed -n 3p)" \
-                        "$(cut -d' ' -f$column "$WORK/theirs" | sort -n | sed -n 3p)"
+                set -- "$(cut -d' ' -f$column "$WORK/ours" | sort -n | sed -n "$(((streams + 1) / 2))p")" \
+                        "$(cut -d' ' -f$column "$WORK/theirs" | sort -n | sed -n "$(((streams + 1) / 2))p")"
                 [ $column = 1 ] && name="container to container" || name="from outside, through a published port"
                 numbers=$(awk -v ours="$1" -v theirs="$2" 'BEGIN { printf "%.2f %.2f %.2f", ours, theirs, ours / theirs }')
                 read -ra numbers <<<"$numbers"
