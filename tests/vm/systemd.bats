@@ -171,3 +171,41 @@ refute_unit() {
         run myrun delete --force "$ID"
         assert_success
 }
+
+# settings UNIT: what systemd was told, and what the control files have; not what is measured.
+settings() {
+        local directory file
+
+        systemctl show "$1" | grep -E '^(Slice|Delegate|Default|Kill|Send|Final|Timeout|Collect|OOM|Managed|Device|Allowed|After|Before|[A-Za-z]*(Accounting|Max|High|Low|Min|Quota[A-Za-z]*USec)=|CPUWeight|Requires|Wants|Transient)' |
+                sed "s/$1/UNIT/g" | sort
+        directory=/sys/fs/cgroup$(systemctl show --value --property ControlGroup "$1")
+        for file in "$directory"/*.{max,high,low,min,weight,cpus,mems,partition,burst,idle,type,subtree_control}; do
+                [ ! -f "$file" ] || echo "${file##*/} $(tr '\n' ' ' <"$file")"
+        done
+}
+
+@test "a unit has the settings that runc gives it, and after an update, too" {
+        local change=(update --memory 100663296 --memory-swap 201326592 --cpu-quota 30000 --cpu-share 2048
+                --pids-limit 50 --cpuset-cpus 0-1)
+
+        require_program runc
+        limits '{"memory": {"limit": 67108864, "reservation": 33554432, "swap": 134217728}, "pids": {"limit": 42},
+                "cpu": {"shares": 512, "quota": 20001, "period": 50000, "cpus": "0", "mems": "0"},
+                "devices": [{"allow": false, "access": "rwm"}, {"allow": true, "type": "c", "major": 10, "minor": 229, "access": "rw"}],
+                "unified": {"memory.high": "50000000"}}'
+        edit_config '.linux.cgroupsPath = $path' --arg path "system.slice:test:$ID-runc"
+        runc --systemd-cgroup --root "$BATS_TEST_TMPDIR/runc" run -d "$ID-runc" </dev/null >/dev/null 2>&1
+        settings "test-$ID-runc.scope" >"$BATS_TEST_TMPDIR/theirs"
+        runc --systemd-cgroup --root "$BATS_TEST_TMPDIR/runc" "${change[@]}" "$ID-runc"
+        settings "test-$ID-runc.scope" >>"$BATS_TEST_TMPDIR/theirs"
+        runc --systemd-cgroup --root "$BATS_TEST_TMPDIR/runc" delete --force "$ID-runc"
+        use_cgroup "$ID"
+        start_detached "$ID"
+        settings "$UNIT" >"$BATS_TEST_TMPDIR/ours"
+        myrun "${change[@]}" "$ID"
+        settings "$UNIT" >>"$BATS_TEST_TMPDIR/ours"
+        grep -q '^memory.high 49999872' "$BATS_TEST_TMPDIR/ours"
+        grep -q '^memory.max 100663296' "$BATS_TEST_TMPDIR/ours"
+        run diff "$BATS_TEST_TMPDIR/theirs" "$BATS_TEST_TMPDIR/ours"
+        assert_success
+}
