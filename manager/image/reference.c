@@ -100,10 +100,16 @@ static bool is_tag(const char *text) {
         return true;
 }
 
+/* All of them, one behind the other: a normal name is normal. */
 static const char *without_default_prefix(const char *text) {
-        for (size_t i = 0; i < ARRAY_SIZE(dropped_prefixes); i++)
-                if (str_starts_with(text, dropped_prefixes[i]))
-                        return text + strlen(dropped_prefixes[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(dropped_prefixes);) {
+                if (str_starts_with(text, dropped_prefixes[i])) {
+                        text += strlen(dropped_prefixes[i]);
+                        i = 0;
+                } else {
+                        i++;
+                }
+        }
         return text;
 }
 

@@ -18,6 +18,7 @@ static void names_get_one_form(void **state) {
                 {"docker.io/library/nginx:1", "nginx:1"},
                 {"docker.io/team/app", "team/app:latest"},
                 {"library/nginx", "nginx:latest"},
+                {"localhost/index.docker.io/you/nginx", "you/nginx:latest"},
                 {"example.org/app", "example.org/app:latest"},
                 {"example.org:5000/a/b-c/d__e.f:X.y-z", "example.org:5000/a/b-c/d__e.f:X.y-z"},
                 {"localhost:5000/app", "localhost:5000/app:latest"},
