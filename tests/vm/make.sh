@@ -20,7 +20,7 @@ packages=(
         linux-image-cloud-amd64 kmod
         base-files bash bsdutils coreutils diffutils e2fsprogs findutils grep gzip hostname login mawk mount sed tar util-linux
         apparmor bats iputils-ping jq busybox-static iproute2 nftables passwd procps python3-minimal socat strace uidmap binutils
-        criu crun runc
+        criu crun runc podman
         dbus libpam-systemd systemd systemd-sysv
 )
 

@@ -48,7 +48,7 @@ done
 # By default the runtime's suites, apart from reading bad documents and schemas and from thousands of kills, which are
 # the same everywhere; of netplug what needs another kernel than the host's.
 default_suites() {
-        printf '%s\n' tests/vm/cgroup2.bats
+        printf '%s\n' tests/vm/{cgroup2,podman}.bats
         case $flavour in
         systemd) printf '%s\n' tests/vm/systemd.bats ;;
         cgroup2) printf '%s\n' tests/netplug/bridge-vlan.bats ;;
