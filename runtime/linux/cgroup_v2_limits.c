@@ -51,7 +51,7 @@ int cgroup_swap_text(struct opt_i64 limit, struct opt_i64 swap, char *out, size_
         }
         if (swap.value < 0)
                 return error_set(err, EINVAL, "%s: %" PRId64 " is no size", property, swap.value);
-        if (!CGROUP_GIVEN(limit) || limit.value == -1)
+        if (!CGROUP_GIVEN(limit) || limit.value < 0)
                 return error_set(err, EINVAL, "%s: needs linux.resources.memory.limit beside it", property);
         if (swap.value < limit.value)
                 return error_set(err, EINVAL, "%s: is memory and swap together, and must not be below memory.limit",

@@ -51,6 +51,7 @@ static void takes_memory_out_of_memory_and_swap(void **state) {
         assert_string_equal(swap(-1, 0), "max");
         assert_string_equal(swap(0, 300), "refused");
         assert_string_equal(swap(-1, 300), "refused");
+        assert_string_equal(swap(INT64_MIN, 300), "refused");
         assert_string_equal(swap(300, 100), "refused");
         assert_string_equal(swap(300, -2), "refused");
 }
