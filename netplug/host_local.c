@@ -358,6 +358,8 @@ static int host_local_add(struct plugin_call *call, struct cni_result *result, s
         }
         r = lease_open(conf.data_dir, call->network, true, &store, err);
         if (r >= 0)
+                r = lease_forget_former_boot(&store, err);
+        if (r >= 0)
                 r = refuse_second(call, &store, err);
         if (r < 0)
                 return r;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../lib/cleanup.h"
@@ -16,6 +17,8 @@
 #include "attach.h"
 
 #define OWNERS ".owners"
+#define LOCK "lock"
+#define BOOT_ID_SIZE 37
 #define LEASE_MAX 512
 
 int lease_open(const char *data_dir, const char *network, bool make, struct lease_store *out, struct error *err) {
@@ -31,7 +34,7 @@ int lease_open(const char *data_dir, const char *network, bool make, struct leas
         }
         if (out->dir_fd < 0)
                 return errno == ENOENT && !make ? 0 : error_errno(err, errno, "lease directory %s", out->path);
-        out->lock_fd = file_lock(out->dir_fd, "lock", FILE_LOCK_EXCLUSIVE, err);
+        out->lock_fd = file_lock(out->dir_fd, LOCK, FILE_LOCK_EXCLUSIVE, err);
         return out->lock_fd < 0 ? error_wrap(err, "lease directory %s", out->path) : 0;
 }
 
@@ -285,6 +288,49 @@ int lease_collect(struct lease_store *store, const struct cni_attachment *valid,
         struct collection context = {.valid = valid, .count = count};
 
         return store->dir_fd < 0 ? 0 : for_each_lease(store, collect_lease, &context, err);
+}
+
+static int drop_older(struct lease_store *store, const char *name, int r, const struct lease_owner *owner,
+                      void *context, struct error *err) {
+        const time_t *boot = context;
+        struct stat st;
+
+        if (r <= 0 || fstatat(store->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_mtime >= *boot)
+                return 0;
+        r = remove_lease(store, name, err);
+        if (r >= 0)
+                forget_owner(store, owner);
+        return r;
+}
+
+/* Empty where it cannot be told. */
+static void read_boot_id(char id[BOOT_ID_SIZE]) {
+        _cleanup_fd_ int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+        ssize_t size = fd < 0 ? -1 : read(fd, id, BOOT_ID_SIZE - 1);
+
+        id[size > 0 ? size : 0] = '\0';
+}
+
+int lease_forget_former_boot(struct lease_store *store, struct error *err) {
+        char id[BOOT_ID_SIZE], noted[BOOT_ID_SIZE];
+        ssize_t size = pread(store->lock_fd, noted, BOOT_ID_SIZE - 1, 0);
+        struct timespec now, up;
+        time_t boot;
+        int r;
+
+        noted[size > 0 ? size : 0] = '\0';
+        read_boot_id(id);
+        if (!id[0] || str_equal(id, noted))
+                return 0;
+        (void) clock_gettime(CLOCK_REALTIME, &now);
+        (void) clock_gettime(CLOCK_BOOTTIME, &up);
+        boot = now.tv_sec - up.tv_sec;
+        r = noted[0] ? for_each_lease(store, drop_older, &boot, err) : 0;
+        if (r < 0)
+                return r;
+        if (ftruncate(store->lock_fd, 0) < 0 || pwrite(store->lock_fd, id, strlen(id), 0) < 0)
+                return error_errno(err, errno, "%s/%s", store->path, LOCK);
+        return 0;
 }
 
 static void last_name(size_t set, char name[32]) {

@@ -6,6 +6,9 @@
  *
  * .owners/CONTAINERID:IFNAME is a link whose text lists the owner's addresses.
  * It only saves reading every lease; where it is missing they are all read.
+ *
+ * The text of the file "lock" is the id of the boot (random(4)) that addresses were last taken in; to the reference
+ * plugin it says nothing.
  */
 #pragma once
 
@@ -37,6 +40,12 @@ void lease_close(struct lease_store *store);
 #define _cleanup_lease_store_ _cleanup_(lease_close)
 #define LEASE_STORE_CLOSED                                                                                             \
         { .dir_fd = -1, .lock_fd = -1 }
+
+/**
+ * Gives back the leases of attachments that a reboot has ended, when this is the first look since: those that are older
+ * than the boot. Others may have been made since by the reference plugin, which keeps no account of boots.
+ */
+int lease_forget_former_boot(struct lease_store *store, struct error *err);
 
 /** Takes an address. Returns 1, 0 when it is taken already, or a negative errno. */
 int lease_take(struct lease_store *store, const struct cni_address *address, const struct lease_owner *owner,

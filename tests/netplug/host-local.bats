@@ -96,6 +96,28 @@ ipam() {
         assert_equal "$(address_of "$output")" 10.77.0.4
 }
 
+@test "after a reboot the leases of before are given back, and none that was made since" {
+        conf=$(ipam '.ipam.ranges = [[{subnet: "10.77.0.0/29"}]]')
+        for i in 1 2 3 4 5; do
+                IFNAME=e$i cni ADD host-local c1 "$conf"
+        done
+        assert_equal "$(cat "$LEASES/$NETWORK/lock")" "$(cat /proc/sys/kernel/random/boot_id)"
+        # As after a reboot, but for one that the reference plugin has made since; one file is garbage.
+        echo -n 00000000-0000-4000-8000-000000000000 >"$LEASES/$NETWORK/lock"
+        echo garbage >"$LEASES/$NETWORK/10.77.0.3"
+        touch -d '20 years ago' "$LEASES/$NETWORK"/10.77.0.[2345]
+        # The very attachment that had an address before may have one again.
+        output=$(IFNAME=e1 cni ADD host-local c1 "$conf" 2>"$BATS_TEST_TMPDIR/said")
+        assert_equal "$(address_of "$output")" 10.77.0.2
+        grep -q "10.77.0.3 is garbage" "$BATS_TEST_TMPDIR/said"
+        assert_equal "$(cd "$LEASES/$NETWORK" && echo 10.*)" "10.77.0.2 10.77.0.3 10.77.0.6"
+        assert_equal "$(cat "$LEASES/$NETWORK/lock")" "$(cat /proc/sys/kernel/random/boot_id)"
+        # Within a boot nothing is forgotten, however old it looks.
+        touch -d '20 years ago' "$LEASES/$NETWORK/10.77.0.2"
+        IFNAME=e2 cni ADD host-local c1 "$conf"
+        assert_exists "$LEASES/$NETWORK/10.77.0.2"
+}
+
 @test "when the second set is full the first address is given back" {
         conf=$(ipam '.ipam.ranges = [[{subnet: "10.77.0.0/24"}], [{subnet: "10.78.0.0/30"}]]')
         cni ADD host-local c1 "$conf"
