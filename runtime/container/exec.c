@@ -150,11 +150,6 @@ static int open_cgroups(struct execution *execution, struct error *err) {
                 execution->container->cgroup ? cgroup_hierarchies(execution->container->cgroup, &hierarchies) : 0;
         int r = check_cgroups(execution, hierarchies, count, err);
 
-        /* Before it becomes somebody else in the user namespace, whom the manager does not know. */
-        if (count > 0 && geteuid() != 0 && cgroup_needs_manager(execution->container->cgroup)) {
-                execution->admitted = true;
-                return r;
-        }
         /* One entry is left for the v2 directory, see clone_into_cgroup(). */
         for (size_t i = 0; r >= 0 && i < count && i < HIERARCHIES_MAX - 1; i++) {
                 const char *sub = sub_cgroup(execution, hierarchies[i].name);
@@ -164,6 +159,8 @@ static int open_cgroups(struct execution *execution, struct error *err) {
                         return directory;
                 if (!hierarchies[i].v2)
                         r = open_members(execution, directory, "tasks", err);
+                else if (geteuid() != 0 && cgroup_needs_manager(execution->container->cgroup))
+                        execution->admitted = true;
                 else if (geteuid() != 0 || execution->options->process->exec_cpu_affinity_initial)
                         r = open_members(execution, directory, "cgroup.procs", err);
                 else
@@ -351,6 +348,7 @@ static void __attribute__((noreturn)) intermediate_main(struct execution *execut
         _exit(EXIT_SUCCESS);
 }
 
+/* Before it becomes somebody else in the user namespace, whom the manager does not know. */
 static int admit(struct execution *execution, pid_t intermediate, struct error *err) {
         int r = cgroup_admit(execution->container->cgroup, sub_cgroup(execution, ""), intermediate, err);
 

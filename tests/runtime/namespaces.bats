@@ -305,7 +305,7 @@ net:[$(stat -c %i net)]"
 }
 
 @test "a user without privileges runs and enters a container with a single id" {
-        uses_systemd && skip "see rootless.bats"
+        uses_systemd && skip "rootless.bats does it with a user that systemd knows"
         require_program setpriv
         chown -R 1000:1000 "$BATS_TEST_TMPDIR"
         chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR" 2>/dev/null || true
