@@ -72,6 +72,7 @@ struct link_bridge {
         const char *mac; /* fixed, so that it does not follow the ports; NULL: the kernel's choice */
         int64_t mtu;     /* 0: the kernel's choice */
         bool vlans;      /* tell VLANs apart */
+        bool floods;     /* multicast goes to every port, without a look at who joined which group */
 };
 
 /** Has a bridge that is there tell VLANs apart. */

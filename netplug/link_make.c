@@ -46,7 +46,7 @@ static int request(struct netlink *netlink, struct nl_msg *message, const char *
 
 int link_bridge_add(struct netlink *netlink, const struct link_bridge *bridge, struct error *err) {
         struct nl_msg *message = link_new_message(bridge->name, IFF_UP);
-        const uint8_t on = 1;
+        const uint8_t on = 1, off = 0;
         struct nlattr *info, *data;
         int r;
 
@@ -54,6 +54,8 @@ int link_bridge_add(struct netlink *netlink, const struct link_bridge *bridge, s
         data = open_kind(message, "bridge", &info);
         if (bridge->vlans)
                 link_put(message, IFLA_BR_VLAN_FILTERING, &on, sizeof(on));
+        if (bridge->floods)
+                link_put(message, IFLA_BR_MCAST_SNOOPING, &off, sizeof(off));
         close_kind(message, info, data);
         r = request(netlink, message, "bridge", bridge->name, err);
         return r == -EOPNOTSUPP && bridge->vlans ? link_vlans_missing(err) : r;

@@ -237,6 +237,37 @@ address_of_bridge() {
         assert_equal "$(in_host sysctl -n "net.ipv6.conf.$(jq -r '.interfaces[1].name' <<<"$RESULT").accept_ra")" 0
 }
 
+# snooping: whether the bridge looks at who joins which multicast group (0 or 1).
+snooping() {
+        in_host ip -json -details link show br-test | jq '.[0].linkinfo.info_data.mcast_snooping'
+}
+
+joined() {
+        in_container "$1" ip -4 maddress show dev eth0 | grep -q 239.1.2.3
+}
+
+@test "a gateway's bridge floods multicast, which reaches who joined; another bridge, and one that is there, is left as it is" {
+        attach c1
+        attach c2
+        assert_equal "$(snooping)" 0
+        in_container c2 timeout 10 socat -u UDP4-RECVFROM:9300,ip-add-membership=239.1.2.3:eth0 - >"$BATS_TEST_TMPDIR/heard" &
+        listener=$!
+        wait_until joined c2
+        echo hello | in_container c1 socat -u - UDP4-DATAGRAM:239.1.2.3:9300,ip-multicast-if=10.77.0.2
+        wait "$listener"
+        assert_equal "$(cat "$BATS_TEST_TMPDIR/heard")" hello
+        in_host ip link set br-test type bridge mcast_snooping 1
+        detach c2
+        attach c2
+        assert_equal "$(snooping)" 1
+        detach c1
+        detach c2
+        in_host ip link delete br-test
+        BRIDGE='.isGateway = false | .isDefaultGateway = false | .ipMasq = false'
+        attach c1
+        assert_equal "$(snooping)" 1
+}
+
 @test "when ADD is done, the bridge forwards for the port, and the port has no IPv6 of its own" {
         for round in 1 2 3 4 5; do
                 attach c1
