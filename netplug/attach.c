@@ -107,12 +107,22 @@ int attach_open(struct plugin_call *call, struct netlink *host, struct netlink *
         return 0;
 }
 
-int attach_harden_port(const char *link, struct error *err) {
+static int refuse_routers(const char *link, struct error *err) {
         return sysctl_set_link("ipv6", link, "accept_ra", "0", err);
 }
 
+/*
+ * IPv6 is the bridge's, not the port's, which would add an address, routes and groups to lists that the kernel searches
+ * at every ADD.
+ */
+int attach_harden_port(const char *link, struct error *err) {
+        int r = refuse_routers(link, err);
+
+        return r < 0 ? r : sysctl_set_link("ipv6", link, "disable_ipv6", "1", err);
+}
+
 int attach_harden(const char *link, struct error *err) {
-        int r = attach_harden_port(link, err);
+        int r = refuse_routers(link, err);
 
         return r < 0 ? r : sysctl_set_link("ipv6", link, "accept_dad", "0", err);
 }

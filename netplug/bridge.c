@@ -325,24 +325,19 @@ static int configure_inside(struct plugin_call *call, struct bridge_attachment *
 
 /*
  * The port comes up last: restrictions are in force before the first packet, and the bridge, which goes through all of
- * its ports for each that comes or goes, has one that is there for good. IPv6 is the bridge's, not the port's, which
- * would add an address, routes and groups to lists that the kernel searches at every ADD.
+ * its ports for each that comes or goes, has one that is there for good.
  */
 static int open_port(struct bridge_attachment *attachment, const struct link_veth *veth, struct error *err) {
         const struct bridge_options *conf = attachment->conf;
-        struct link_info port;
-        int r;
+        int port, r;
 
-        r = link_find(&attachment->host, veth->name, &port, err);
-        if (r >= 0)
-                r = link_quiet_ipv6(&attachment->host, port.index, err);
-        if (r >= 0)
-                r = link_set_flags(&attachment->host, port.index, IFF_UP, err);
+        port = link_index(&attachment->host, veth->name, err);
+        r = port < 0 ? port : link_set_flags(&attachment->host, port, IFF_UP, err);
         if (r < 0 || conf->leave_down)
                 return r;
-        r = link_await(&attachment->host, port.index, err);
+        r = link_await(&attachment->host, veth->name, err);
         if (r >= 0)
-                r = link_await(&attachment->container, attachment->peer, err);
+                r = link_await(&attachment->container, veth->peer_name, err);
         if (r >= 0 && conf->detect_duplicates)
                 r = link_settle(&attachment->container, attachment->peer, ATTACH_SETTLE_MS, err);
         /* Without a wish, the hardware address follows from the IP address: neighbours know it. */
@@ -389,11 +384,12 @@ static int attach(struct plugin_call *call, struct bridge_attachment *attachment
                 r = configure_inside(call, attachment, result, err);
         if (r >= 0)
                 r = open_port(attachment, &veth, err);
-        if (r >= 0 && conf->masquerade)
-                r = attach_masquerade(call, result, err);
         /* The first ports may have changed its hardware address. */
         if (r >= 0)
                 r = link_find_index(&attachment->host, veth.master, &attachment->bridge, err);
+        /* Last: after it, nothing fails. */
+        if (r >= 0 && conf->masquerade)
+                r = attach_masquerade(call, result, err);
         if (r >= 0)
                 put_interfaces(call, attachment, &veth, result);
         return r;

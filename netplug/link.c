@@ -2,15 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/ipv6.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <netlink/msg.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -278,22 +281,36 @@ int link_quiet_ipv6(struct netlink *netlink, int index, struct error *err) {
         return r < 0 && r != -EAFNOSUPPORT ? error_errno(err, -r, "cannot keep a link from IPv6") : 0;
 }
 
+int link_index(struct netlink *netlink, const char *name, struct error *err) {
+        struct ifreq request = {0};
+
+        (void) snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+        if (ioctl(netlink->fd, SIOCGIFINDEX, &request) < 0)
+                return error_errno(err, errno, "link %s", name);
+        return request.ifr_ifindex;
+}
+
 /*
- * A carrier that came is made use of by a worker of the kernel, a little later. From Linux 6.8 on to ask for the link
- * does that work at once.
+ * A carrier that came is made use of by a worker of the kernel, a little later. From Linux 6.8 on to ask for the
+ * carrier does that work at once. By ioctl, as an answer by rtnetlink has the number of the other end's namespace,
+ * which the kernel looks up in a list of all.
  */
-int link_await(struct netlink *netlink, int index, struct error *err) {
+int link_await(struct netlink *netlink, const char *name, struct error *err) {
         const struct timespec pause = {.tv_nsec = AWAIT_STEP_MS * 1000000L};
-        struct link_info info;
+        struct ethtool_value carrier = {.cmd = ETHTOOL_GLINK};
+        struct ifreq request = {0};
 
+        (void) snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
         for (int waited = 0; waited <= AWAIT_MS; waited += AWAIT_STEP_MS) {
-                int r = link_find_index(netlink, index, &info, err);
-
-                if (r < 0 || info.flags & IFF_RUNNING)
-                        return r;
+                request.ifr_data = (char *) &carrier;
+                (void) ioctl(netlink->fd, SIOCETHTOOL, &request);
+                if (ioctl(netlink->fd, SIOCGIFFLAGS, &request) < 0)
+                        return error_errno(err, errno, "link %s", name);
+                if ((unsigned short) request.ifr_flags & IFF_RUNNING)
+                        return 0;
                 (void) nanosleep(&pause, NULL);
         }
-        return error_set(err, ETIMEDOUT, "link %s has no carrier after %d seconds", info.name, AWAIT_MS / 1000);
+        return error_set(err, ETIMEDOUT, "link %s has no carrier after %d seconds", name, AWAIT_MS / 1000);
 }
 
 int link_clear_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err) {

@@ -135,18 +135,24 @@ struct link_change {
 
 int link_change(struct netlink *netlink, int index, const struct link_change *change, struct error *err);
 
+/** The index of a link, or -ENODEV: a quicker answer than link_find()'s. */
+int link_index(struct netlink *netlink, const char *name, struct error *err);
+
 /** Turns flags on: IFF_UP, IFF_PROMISC. */
 int link_set_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err);
+
 /**
  * A link that is not up yet will give itself no IPv6 address, thus join no groups and search no routers.
  * 0 also where the kernel has no IPv6.
  */
 int link_quiet_ipv6(struct netlink *netlink, int index, struct error *err);
+
 /**
  * Waits until packets pass the link, which must be up, as its other end must.
  * -ETIMEDOUT when they do not after some seconds.
  */
-int link_await(struct netlink *netlink, int index, struct error *err);
+int link_await(struct netlink *netlink, const char *name, struct error *err);
+
 /** Turns flags off. */
 int link_clear_flags(struct netlink *netlink, int index, unsigned int flags, struct error *err);
 

@@ -129,9 +129,9 @@ static int attach(struct plugin_call *call, const struct configuration *conf, st
         if (r >= 0)
                 r = link_configure(host, end.index, &outer, 0, err);
         if (r >= 0)
-                r = link_await(host, end.index, err);
+                r = link_await(host, name, err);
         if (r >= 0)
-                r = link_await(container, peer.index, err);
+                r = link_await(container, call->ifname, err);
         if (r >= 0 && conf->masquerade)
                 r = attach_masquerade(call, result, err);
         if (r < 0) {

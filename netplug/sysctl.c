@@ -27,15 +27,12 @@ static int open_setting(const char *path, int flags, struct error *err) {
         return fd < 0 ? error_errno(err, -fd, "%s/%s", SETTINGS, path) : fd;
 }
 
-int sysctl_get(const char *path, char value[SYSCTL_VALUE_MAX], struct error *err) {
-        _cleanup_fd_ int fd = open_setting(path, O_RDONLY, err);
+/* The words of a setting, one blank between them. */
+static int read_setting(int fd, const char *path, char value[SYSCTL_VALUE_MAX], struct error *err) {
         char text[SYSCTL_VALUE_MAX], *rest = text, *word;
+        ssize_t got = read(fd, text, sizeof(text) - 1);
         size_t size = 0;
-        ssize_t got;
 
-        if (fd < 0)
-                return fd;
-        got = read(fd, text, sizeof(text) - 1);
         if (got < 0)
                 return error_errno(err, errno, "%s/%s", SETTINGS, path);
         text[got] = '\0';
@@ -46,19 +43,29 @@ int sysctl_get(const char *path, char value[SYSCTL_VALUE_MAX], struct error *err
         return 0;
 }
 
+int sysctl_get(const char *path, char value[SYSCTL_VALUE_MAX], struct error *err) {
+        _cleanup_fd_ int fd = open_setting(path, O_RDONLY, err);
+
+        return fd < 0 ? fd : read_setting(fd, path, value, err);
+}
+
 int sysctl_set(const char *path, const char *value, struct error *err) {
         char now[SYSCTL_VALUE_MAX];
-        _cleanup_fd_ int fd = -1;
-        int r;
+        _cleanup_fd_ int fd = open_setting(path, O_RDWR, err);
+        int r = fd;
 
+        if (fd >= 0)
+                r = read_setting(fd, path, now, err);
         /* Where it is set already, a read-only /proc/sys is good enough. A setting may be one that cannot be read. */
-        r = sysctl_get(path, now, err);
+        else if (fd == -EROFS || fd == -EACCES)
+                r = sysctl_get(path, now, err);
         if ((r < 0 && r != -EACCES) || (r >= 0 && strcmp(now, value) == 0))
                 return r;
-        fd = open_setting(path, O_WRONLY, err);
+        if (fd < 0)
+                fd = open_setting(path, O_WRONLY, err);
         if (fd < 0)
                 return fd;
-        if (write(fd, value, strlen(value)) < 0)
+        if (pwrite(fd, value, strlen(value), 0) < 0)
                 return error_errno(err, errno, "%s/%s: cannot set to %s", SETTINGS, path, value);
         return 0;
 }

@@ -77,20 +77,33 @@ kill_at() {
         done
 }
 
-@test "an ADD that fails half-way undoes what it did" {
-        require_program strace
-        conf=$(bridge_conf)
-        for n in $(seq 2 14); do
-                printf '#!/bin/sh\nexec strace -qqf -o /dev/null -e trace=sendto -e inject=sendto:error=ENOBUFS:when=%s %s\n' \
-                        "$n" "$CNI_PLUGINS/bridge" >"$BATS_TEST_TMPDIR/failing"
+# undoes PLUGIN SYSCALL: an ADD whose call of any number fails either does without, or says so and leaves nothing.
+undoes() {
+        local conf n
+
+        conf=$(bridge_conf ".type = \"$1\"")
+        for n in $(seq 20); do
+                printf '#!/bin/sh\nexec strace -qqf -o /dev/null -e trace=%s -e inject=%s:error=ENOBUFS:when=%s %s\n' \
+                        "$2" "$2" "$n" "$CNI_PLUGINS/$1" >"$BATS_TEST_TMPDIR/failing"
                 chmod +x "$BATS_TEST_TMPDIR/failing"
                 run cni ADD "$BATS_TEST_TMPDIR/failing" c1 "$conf"
                 if [ "$status" -eq 0 ]; then
-                        cni DEL bridge c1 "$conf"
+                        cni DEL "$1" c1 "$conf"
                         continue
                 fi
                 jq -e '.code and .msg' <<<"$output"
-                assert_nothing_left "$BEFORE" || assert_fail "after failure of request $n"
+                assert_nothing_left "$BEFORE" || assert_fail "after $2 number $n of $1 failed"
+        done
+        # The last one was beyond what is called.
+        assert_success
+}
+
+@test "an ADD that fails half-way undoes what it did" {
+        require_program strace
+        for plugin in bridge ptp; do
+                for call in sendto ioctl pwrite64; do
+                        undoes $plugin $call
+                done
         done
 }
 
