@@ -142,8 +142,7 @@ for plugins in "$CNI_PLUGINS" "$PEER"; do
                 jq -c --arg leases "$WORK/grow-$name" ".ipam = {type: \"host-local\", dataDir: \$leases, ranges: $families}" \
                         "$WORK/plain/bridge.json" >"$WORK/grow.json"
                 settle
-                numbers=$(bash -c 'ulimit -n $(($2 + 100)) && "$1/grow" "${@:2}"' \
-                        bash "$BENCH" "$GROW_COUNT" "$GROW_WINDOW" "$plugins" "$WORK/grow.json")
+                numbers=$("$BENCH/grow" "$GROW_COUNT" "$GROW_WINDOW" "$plugins" "$WORK/grow.json")
                 read -ra numbers <<<"$numbers"
                 row "$name" "${numbers[@]}"
         done
