@@ -25,6 +25,7 @@
 #include "../linux/intel_rdt.h"
 #include "../linux/network_devices.h"
 #include "../linux/procfs.h"
+#include "../linux/scheduling.h"
 #include "../linux/task.h"
 #include "../linux/terminal.h"
 #include "bundle.h"
@@ -279,6 +280,7 @@ static int clone_init(struct creation *creation, struct error *err) {
                 if (pid < 0)
                         return error_errno(err, -pid, "linux.namespaces: cannot be made");
                 creation->pid = pid;
+                affinity_part(pid);
                 fd_close_at(&launch->init_socket);
         }
         creation->pidfd = process_pidfd(creation->pid);

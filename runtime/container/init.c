@@ -103,7 +103,6 @@ static int enter_cgroup(struct init *init, struct error *err) {
                 fd_close(fd);
         }
         init->in_cgroup = true;
-        affinity_reset();
         if (launch->namespaces.new_cgroup && unshare(CLONE_NEWCGROUP) < 0)
                 return error_errno(err, errno, "linux.namespaces: cgroup");
         return 0;
@@ -170,6 +169,7 @@ static int run_hooks(struct init *init, struct error *err) {
 
         if ((r = wait_for_parent(init, err)) < 0 || (r = enter_cgroup(init, err)) < 0)
                 return r;
+        affinity_reset();
         if (hooks[HOOK_PRESTART].count > 0 || hooks[HOOK_CREATE_RUNTIME].count > 0) {
                 if ((r = sync_send(launch->init_socket, SYNC_HOOKS, 0, -1, err)) < 0 ||
                     (r = sync_expect(launch->init_socket, SYNC_RESUME, &message, err)) < 0)

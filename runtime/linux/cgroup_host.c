@@ -109,8 +109,13 @@ static bool find_mount(struct arena *arena, const char *mountinfo, const char *o
         return false;
 }
 
-/* One line of /proc/self/cgroup: "4:cpu,cpuacct:/path". Sets mount->mount to NULL where it is not mounted. */
-static int read_own(struct arena *arena, char *line, char **mountinfo, struct cgroup_mount *mount, struct error *err) {
+/*
+ * One line of /proc/self/cgroup: "4:cpu,cpuacct:/path". Sets mount->mount to NULL where it is not mounted.
+ * @others: there are v1 hierarchies, beside which the v2 tree is an extra that counts at its usual place alone: that
+ * it has none is no reason to read mountinfo
+ */
+static int read_own(struct arena *arena, char *line, bool others, char **mountinfo, struct cgroup_mount *mount,
+                    struct error *err) {
         char *name = strchr(line, ':');
         char *path = name ? strchr(name + 1, ':') : NULL;
         const char *option, *usual;
@@ -132,6 +137,8 @@ static int read_own(struct arena *arena, char *line, char **mountinfo, struct cg
                 mount->mount = usual;
                 return 0;
         }
+        if (mount->v2 && others && !is_visible(usual, true))
+                return 0;
         if (!*mountinfo) {
                 int r = file_read(AT_FDCWD, "/proc/self/mountinfo", PROC_FILE_MAX, mountinfo, NULL, err);
 
@@ -162,7 +169,7 @@ int cgroup_host_read(struct arena *arena, struct cgroup_host *out, struct error 
                         mount = (struct cgroup_mount){
                                 .name = "", .mount = CGROUP_ROOT, .v2 = true, .own = arena_strdup(arena, line + 3)};
                 } else if (!unified) {
-                        r = read_own(arena, line, &mountinfo, &mount, err);
+                        r = read_own(arena, line, out->count > 0, &mountinfo, &mount, err);
                         if (r < 0)
                                 return r;
                 }

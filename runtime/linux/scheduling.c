@@ -1,6 +1,7 @@
 #include "scheduling.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/mempolicy.h>
 #include <sched.h>
 #include <stdint.h>
@@ -219,4 +220,17 @@ void affinity_reset(void) {
         /* The kernel takes those of the cpuset out of them; where it will not, the caller's binding stays. */
         if (syscall(SYS_sched_setaffinity, 0, sizeof(all), all) < 0)
                 log_debug("the processors of the caller stay those of the container: %s", strerror(errno));
+}
+
+void affinity_part(pid_t pid) {
+        unsigned long allowed[STR_BITS_WORDS(RUNTIME_CPUS_MAX)] = {0};
+        const size_t bits = sizeof(allowed[0]) * CHAR_BIT;
+        int here = sched_getcpu();
+
+        if (here < 0 || here >= RUNTIME_CPUS_MAX ||
+            syscall(SYS_sched_getaffinity, 0, sizeof(allowed), allowed) < 0)
+                return;
+        allowed[(size_t) here / bits] &= ~(1UL << ((size_t) here % bits));
+        /* Refused where there is no other. */
+        (void) syscall(SYS_sched_setaffinity, pid, sizeof(allowed), allowed);
 }

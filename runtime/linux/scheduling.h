@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "../../lib/error.h"
 #include "../../spec/runtime_config.h"
 
@@ -27,3 +29,10 @@ int affinity_apply_final(const struct runtime_process *process, struct error *er
  * which is not the container's business.
  */
 void affinity_reset(void);
+
+/**
+ * Has a process, until its affinity_reset(), work on other processors than the caller, if there are any. A kernel may
+ * leave a new process where its parent is (to wake another processor costs a virtual machine some time), and each then
+ * waits for the other.
+ */
+void affinity_part(pid_t pid);
