@@ -160,21 +160,33 @@ static int open_terminal(struct init *init, struct error *err) {
         return r < 0 ? r : terminal_become(&init->terminal, err);
 }
 
-static int run_hooks(struct init *init, struct error *err) {
-        struct launch *launch = init->launch;
-        const struct runtime_hooks *hooks = launch->config->hooks;
-        struct sync_message message;
-        _cleanup_free_ char *state = NULL;
+/* The parent is done with its part: from here on init is found by `delete`, and in its cgroup. */
+static int join_parent(struct init *init, struct error *err) {
         int r;
 
         if ((r = wait_for_parent(init, err)) < 0 || (r = enter_cgroup(init, err)) < 0)
                 return r;
         affinity_reset();
-        if (hooks[HOOK_PRESTART].count > 0 || hooks[HOOK_CREATE_RUNTIME].count > 0) {
-                if ((r = sync_send(launch->init_socket, SYNC_HOOKS, 0, -1, err)) < 0 ||
-                    (r = sync_expect(launch->init_socket, SYNC_RESUME, &message, err)) < 0)
-                        return r;
-        }
+        return 0;
+}
+
+static int run_hooks(struct init *init, struct error *err) {
+        struct launch *launch = init->launch;
+        const struct runtime_hooks *hooks = launch->config->hooks;
+        bool of_host = hooks[HOOK_PRESTART].count > 0 || hooks[HOOK_CREATE_RUNTIME].count > 0;
+        struct sync_message message;
+        _cleanup_free_ char *state = NULL;
+        int r;
+
+        /* Without hooks there is more to do meanwhile. */
+        if (!of_host && hooks[HOOK_CREATE_CONTAINER].count == 0)
+                return 0;
+        r = join_parent(init, err);
+        if (r < 0)
+                return r;
+        if (of_host && ((r = sync_send(launch->init_socket, SYNC_HOOKS, 0, -1, err)) < 0 ||
+                        (r = sync_expect(launch->init_socket, SYNC_RESUME, &message, err)) < 0))
+                return r;
         if (hooks[HOOK_CREATE_CONTAINER].count == 0)
                 return 0;
         /* As with runc and crun, such hooks find the container's files below their working directory. */
@@ -332,7 +344,7 @@ static int run(struct init *init, struct error *err) {
         int listener;
         int r;
 
-        if ((r = set_up(init, err)) < 0)
+        if ((r = set_up(init, err)) < 0 || (r = join_parent(init, err)) < 0)
                 return r;
         if (task.process->args && chdir(task.process->cwd) == 0 &&
             (r = task_find_program(task.process, &init->program, err)) < 0)
