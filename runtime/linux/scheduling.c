@@ -227,8 +227,7 @@ void affinity_part(pid_t pid) {
         const size_t bits = sizeof(allowed[0]) * CHAR_BIT;
         int here = sched_getcpu();
 
-        if (here < 0 || here >= RUNTIME_CPUS_MAX ||
-            syscall(SYS_sched_getaffinity, 0, sizeof(allowed), allowed) < 0)
+        if (here < 0 || here >= RUNTIME_CPUS_MAX || syscall(SYS_sched_getaffinity, 0, sizeof(allowed), allowed) < 0)
                 return;
         allowed[(size_t) here / bits] &= ~(1UL << ((size_t) here % bits));
         /* Refused where there is no other. */
