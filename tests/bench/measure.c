@@ -5,7 +5,8 @@
  *
  * Each line of the table is a contestant: LABEL|PREPARE|COMMAND|CLEANUP. In every
  * round each contestant has its turn, so that a change of the machine's mood
- * meets all of them alike; the order turns round from one round to the next.
+ * meets all of them alike; the order turns round from one round to the next,
+ * and before each turn there is a pause.
  * PREPARE and CLEANUP go to the shell and are not timed (they may be empty);
  * COMMAND is split at blanks and executed directly.
  *
@@ -27,6 +28,8 @@
 
 #define CONTESTANTS 32
 #define WORDS 64
+/* How long what ran before may be tidied up: the kernel takes down a network namespace after its last process. */
+#define PAUSE_MS 20
 
 extern char **environ;
 
@@ -79,11 +82,13 @@ static void shell(char *line) {
 }
 
 static void turn(struct contestant *c, unsigned round) {
+        const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
         struct rusage usage = {0};
         uint64_t begin;
         int status;
 
         shell(c->prepare);
+        (void) nanosleep(&pause, NULL);
         begin = now();
         status = execute(c->command, &usage);
         c->wall[round] = now() - begin;
