@@ -23,29 +23,37 @@ const struct option_row list_options_table[] = {
         {0},
 };
 
+enum { COLUMN_ID, COLUMN_PID, COLUMN_STATUS, COLUMN_BUNDLE, COLUMN_CREATED, COLUMN_OWNER, COLUMN_COUNT };
+
+/* A line of the table. */
+struct row {
+        struct row *next;
+        const char *cells[COLUMN_COUNT];
+};
+
 struct view {
         const struct options *options;
         struct json_writer writer;
-        struct str_list rows; /* six cells a row */
-        char *owner;          /* the name of the last row's, and its uid: most rows have the same */
+        struct arena *arena; /* has the rows and what is in them */
+        struct row *rows, *last;
+        const char *owner; /* the name of the last row's, and its uid: most rows have the same */
         uint32_t owner_uid;
 };
 
 /* The name of a uid from /etc/passwd, or "#uid"; no name service is loaded into a static program. */
-static char *owner_name(uint32_t uid) {
+static const char *owner_name(struct arena *arena, uint32_t uid) {
         _cleanup_file_ FILE *file = fopen("/etc/passwd", "re");
         struct passwd *entry;
 
         while (file && (entry = fgetpwent(file)))
                 if (entry->pw_uid == uid)
-                        return xstrdup(entry->pw_name);
-        return str_format("#%u", uid);
+                        return arena_strdup(arena, entry->pw_name);
+        return arena_printf(arena, "#%u", uid);
 }
 
 static const char *owner_of(struct view *view, const struct state *state) {
         if (!view->owner || view->owner_uid != state->owner) {
-                free(view->owner);
-                view->owner = owner_name(state->owner);
+                view->owner = owner_name(view->arena, state->owner);
                 view->owner_uid = state->owner;
         }
         return view->owner;
@@ -56,6 +64,7 @@ static void add_row(struct view *view, const struct container *container) {
         enum container_status status = container_status(container);
         pid_t pid = status == CONTAINER_STOPPED ? 0 : state->pid;
         const char *owner = owner_of(view, state);
+        struct row *row;
 
         if (str_equal(view->options->format, "json")) {
                 json_begin_object(&view->writer, NULL);
@@ -64,33 +73,36 @@ static void add_row(struct view *view, const struct container *container) {
                 json_end_object(&view->writer);
                 return;
         }
-        str_list_add(&view->rows, state->id);
-        str_list_printf(&view->rows, "%d", pid);
-        str_list_add(&view->rows, container_status_name(status));
-        str_list_add(&view->rows, state->bundle);
-        str_list_add(&view->rows, state->created ? state->created : "");
-        str_list_add(&view->rows, owner);
+        row = arena_alloc(view->arena, 1, sizeof(*row));
+        row->cells[COLUMN_ID] = arena_strdup(view->arena, state->id);
+        row->cells[COLUMN_PID] = arena_printf(view->arena, "%d", pid);
+        row->cells[COLUMN_STATUS] = container_status_name(status);
+        row->cells[COLUMN_BUNDLE] = arena_strdup(view->arena, state->bundle);
+        row->cells[COLUMN_CREATED] = arena_strdup(view->arena, state->created ? state->created : "");
+        row->cells[COLUMN_OWNER] = owner;
+        *(view->last ? &view->last->next : &view->rows) = row;
+        view->last = row;
 }
 
-static void print_table(const struct str_list *rows) {
+static void print_row(const char *const *cells, const size_t *widths) {
+        for (size_t i = 0; i + 1 < COLUMN_COUNT; i++)
+                (void) printf("%-*s", (int) widths[i] + 3, cells[i]);
+        (void) printf("%s\n", cells[COLUMN_COUNT - 1]);
+}
+
+static void print_table(const struct row *rows) {
         static const char *const titles[] = {"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"};
-        size_t columns = ARRAY_SIZE(titles);
-        size_t widths[ARRAY_SIZE(titles)];
+        size_t widths[COLUMN_COUNT];
 
-        for (size_t i = 0; i < columns; i++)
+        for (size_t i = 0; i < COLUMN_COUNT; i++)
                 widths[i] = 9;
-        for (size_t i = 0; i < rows->count; i++)
-                if (strlen(rows->items[i]) > widths[i % columns])
-                        widths[i % columns] = strlen(rows->items[i]);
-        for (size_t i = 0; i < columns; i++)
-                (void) printf("%-*s%s", i + 1 < columns ? (int) widths[i] + 3 : 0, titles[i],
-                              i + 1 < columns ? "" : "\n");
-        for (size_t i = 0; i < rows->count; i++) {
-                size_t column = i % columns;
-
-                (void) printf("%-*s%s", column + 1 < columns ? (int) widths[column] + 3 : 0, rows->items[i],
-                              column + 1 < columns ? "" : "\n");
-        }
+        for (const struct row *row = rows; row; row = row->next)
+                for (size_t i = 0; i < COLUMN_COUNT; i++)
+                        if (strlen(row->cells[i]) > widths[i])
+                                widths[i] = strlen(row->cells[i]);
+        print_row(titles, widths);
+        for (const struct row *row = rows; row; row = row->next)
+                print_row(row->cells, widths);
 }
 
 static int list(const struct runtime *runtime, struct view *view, struct error *err) {
@@ -131,6 +143,7 @@ int cmd_list(const struct command *command, void *context, int argc, char **argv
                 error_set(&err, EINVAL, "invalid format option: %s", options.format);
                 return cmd_fail(&err);
         }
+        view.arena = arena_new();
         json_begin_array(&view.writer, NULL);
         if (list(runtime, &view, &err) < 0)
                 return cmd_fail(&err);
@@ -138,9 +151,8 @@ int cmd_list(const struct command *command, void *context, int argc, char **argv
         if (json && !options.quiet)
                 (void) printf("%s\n", view.writer.out.data);
         else if (!options.quiet)
-                print_table(&view.rows);
+                print_table(view.rows);
         json_writer_free(&view.writer);
-        str_list_free(&view.rows);
-        free(view.owner);
+        arena_free(view.arena);
         return 0;
 }

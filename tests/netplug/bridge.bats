@@ -250,7 +250,7 @@ joined() {
         attach c1
         attach c2
         assert_equal "$(snooping)" 0
-        in_container c2 timeout 10 socat -u UDP4-RECVFROM:9300,ip-add-membership=239.1.2.3:eth0 - >"$BATS_TEST_TMPDIR/heard" &
+        in_container c2 timeout 30 socat -u UDP4-RECVFROM:9300,ip-add-membership=239.1.2.3:eth0 - >"$BATS_TEST_TMPDIR/heard" &
         listener=$!
         wait_until joined c2
         echo hello | in_container c1 socat -u - UDP4-DATAGRAM:239.1.2.3:9300,ip-multicast-if=10.77.0.2
