@@ -265,8 +265,9 @@ static int clone_init(struct creation *creation, struct error *err) {
         int r;
 
         /* Both have work to do: this is better done by the one that has less, where it may. */
-        launch->loopback_by_parent = (launch->namespaces.create & CLONE_NEWNET) && geteuid() == 0 &&
-                                     !creation->bundle.config.linux_.namespaces[NAMESPACE_USER].present;
+        launch->loopback_by_parent = (launch->namespaces.create & CLONE_NEWNET) &&
+                                     !creation->bundle.config.linux_.namespaces[NAMESPACE_USER].present &&
+                                     namespaces_may_return();
         /* In a pid namespace of its own nobody sees init's files before it has closed this one. */
         if (!(launch->namespaces.create & CLONE_NEWPID))
                 fd_close_at(&launch->self_handle);

@@ -211,3 +211,9 @@ int namespaces_loopback_up_of(int pidfd, struct error *err) {
                 return error_errno(err, errno, "cannot go back to the network namespace");
         return r;
 }
+
+bool namespaces_may_return(void) {
+        _cleanup_fd_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+        return own >= 0 && setns(own, CLONE_NEWNET) == 0;
+}
