@@ -212,6 +212,16 @@ $(readlink "/proc/$(init_pid "$ID")/ns/user")"
         assert_output 0
 }
 
+@test "root of a user namespace gives a container a network of its own, with the loopback interface up" {
+        require_program unshare
+        edit_config 'del(.linux.uidMappings, .linux.gidMappings) | .annotations["run.oci.keep_original_groups"] = "1" |
+                .linux.namespaces |= (map(select(.type != "user" and .type != "network")) + [{type: "network"}])'
+        set_args cat /sys/class/net/lo/flags
+        run as_user unshare --user --map-root-user --mount "$MYRUN" --root "$ROOT" run "$ID"
+        assert_success
+        assert_output 0x9
+}
+
 @test "a user's containers are kept below XDG_RUNTIME_DIR" {
         ! uses_systemd || skip "by it systemd is found, too"
         set_args sleep 100
