@@ -137,8 +137,7 @@ static int ensure_vlan_link(struct netlink *host, const struct bridge_options *c
                                        .peer_mac = peer_mac,
                                        .peer_netns = -1,
                                        .mtu = bridge->mtu};
-        struct link_info end = {0};
-        int r;
+        int end = 0, r;
 
         (void) snprintf(id, sizeof(id), "%d", conf->vlans.untagged);
         (void) snprintf(name, sizeof(name), "%s.%s", conf->bridge, id);
@@ -162,9 +161,9 @@ static int ensure_vlan_link(struct netlink *host, const struct bridge_options *c
         }
         r = link_find(host, name, out, err);
         if (r >= 0)
-                r = link_find(host, port, &end, err);
+                r = end = link_index(host, port, err);
         if (r >= 0)
-                r = link_vlans_set(host, end.index, &vlans, err);
+                r = link_vlans_set(host, end, &vlans, err);
         if (r >= 0 && !(out->flags & IFF_UP))
                 r = link_set_flags(host, out->index, IFF_UP, err);
         return r < 0 ? error_wrap(err, "vlan") : 0;
@@ -228,7 +227,8 @@ struct bridge_attachment {
         struct link_info bridge;
         struct link_info vlan_link; /* the gateway of a VLAN, or empty */
         bool linked;                /* the pair is made */
-        int peer;                   /* index of the container's end */
+        int port;                   /* index of the host's end */
+        int peer;                   /* and of the container's */
 };
 
 static void attachment_close(struct bridge_attachment *attachment) {
@@ -259,23 +259,17 @@ static void put_interfaces(struct plugin_call *call, const struct bridge_attachm
 /* What can be set only once the port is there. */
 static int restrict_port(struct bridge_attachment *attachment, const struct link_veth *veth, struct error *err) {
         const struct bridge_options *conf = attachment->conf;
-        struct link_info port;
         bool locked = false;
         int r;
 
-        if (!conf->has_vlans && !conf->check_mac)
-                return 0;
-        r = link_find(&attachment->host, veth->name, &port, err);
-        if (r < 0)
-                return r;
-        if (conf->has_vlans && link_vlans_set(&attachment->host, port.index, &conf->vlans, err) < 0)
+        if (conf->has_vlans && link_vlans_set(&attachment->host, attachment->port, &conf->vlans, err) < 0)
                 return error_wrap(err, "%s", vlan_option(conf));
         if (!conf->check_mac)
                 return 0;
-        r = link_port_is_locked(&attachment->host, port.index, &locked, err);
+        r = link_port_is_locked(&attachment->host, attachment->port, &locked, err);
         if (r >= 0 && !locked)
                 return error_set(err, EOPNOTSUPP, "macspoofchk: this kernel's bridges cannot lock a port (Linux 5.18)");
-        return r < 0 ? r : link_neighbour_add(&attachment->host, port.index, veth->peer_mac, err);
+        return r < 0 ? r : link_neighbour_add(&attachment->host, attachment->port, veth->peer_mac, err);
 }
 
 /*
@@ -329,10 +323,8 @@ static int configure_inside(struct plugin_call *call, struct bridge_attachment *
  */
 static int open_port(struct bridge_attachment *attachment, const struct link_veth *veth, struct error *err) {
         const struct bridge_options *conf = attachment->conf;
-        int port, r;
+        int r = link_set_flags(&attachment->host, attachment->port, IFF_UP, err);
 
-        port = link_index(&attachment->host, veth->name, err);
-        r = port < 0 ? port : link_set_flags(&attachment->host, port, IFF_UP, err);
         if (r < 0 || conf->leave_down)
                 return r;
         r = link_await(&attachment->host, veth->name, err);
@@ -377,7 +369,9 @@ static int attach(struct plugin_call *call, struct bridge_attachment *attachment
         if (r < 0)
                 return r;
         attachment->linked = true;
-        r = attach_harden_port(name, err);
+        r = attachment->port = link_index(&attachment->host, name, err);
+        if (r >= 0)
+                r = attach_harden_port(name, err);
         if (r >= 0)
                 r = restrict_port(attachment, &veth, err);
         if (r >= 0)

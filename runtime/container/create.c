@@ -264,10 +264,6 @@ static int clone_init(struct creation *creation, struct error *err) {
         struct launch *launch = &creation->launch;
         int r;
 
-        /* Both have work to do: this is better done by the one that has less, where it may. */
-        launch->loopback_by_parent = (launch->namespaces.create & CLONE_NEWNET) &&
-                                     !creation->bundle.config.linux_.namespaces[NAMESPACE_USER].present &&
-                                     namespaces_may_return();
         /* In a pid namespace of its own nobody sees init's files before it has closed this one. */
         if (!(launch->namespaces.create & CLONE_NEWPID))
                 fd_close_at(&launch->self_handle);
@@ -284,6 +280,7 @@ static int clone_init(struct creation *creation, struct error *err) {
                 if (pid < 0)
                         return error_errno(err, -pid, "linux.namespaces: cannot be made");
                 creation->pid = pid;
+                /* Init takes it off after SYNC_GO. */
                 affinity_part(pid);
                 fd_close_at(&launch->init_socket);
         }
@@ -325,8 +322,6 @@ static int release_init(struct creation *creation, struct error *err) {
                 return r;
         if (creation->rdt_fd >= 0 && (r = intel_rdt_attach(creation->rdt_fd, creation->state.rdt_group,
                                                            creation->state.id, creation->pid, err)) < 0)
-                return r;
-        if (launch->loopback_by_parent && (r = namespaces_loopback_up_of(creation->pidfd, err)) < 0)
                 return r;
         r = network_devices_move(&config->linux_, launch->proc_fd, launch->namespaces.join[NAMESPACE_NETWORK],
                                  creation->pid, &creation->network_devices, err);

@@ -128,8 +128,7 @@ static int set_up_namespaces(struct init *init, struct error *err) {
             (r = namespaces_new_time(&config->linux_, init->offsets, launch->proc_fd, err)) < 0)
                 return r;
         fd_close_at(&init->offsets);
-        if ((launch->namespaces.create & CLONE_NEWNET) && !launch->loopback_by_parent &&
-            (r = namespaces_loopback_up(err)) < 0)
+        if ((launch->namespaces.create & CLONE_NEWNET) && (r = namespaces_loopback_up(err)) < 0)
                 return r;
         if ((r = set_names(config, err)) < 0 || (r = sysctl_apply(launch->proc_fd, &config->linux_.sysctl, err)) < 0)
                 return r;

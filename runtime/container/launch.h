@@ -42,7 +42,6 @@ struct launch {
         const char *listen_names; /* a copy of LISTEN_FDNAMES, or NULL */
         bool at_once;             /* run: init does not wait for SYNC_START */
         bool new_keyring;
-        bool loopback_by_parent; /* else init sets it up */
         bool deny_setgroups;
         bool made_by_user;       /* the parent is not root */
         const void *signal_mask; /* sigset_t the program gets */

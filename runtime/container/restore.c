@@ -100,10 +100,17 @@ static int enter_cgroup(struct criu *criu, void *data, pid_t pid, struct error *
 }
 
 static int set_loopback_up(pid_t pid, struct error *err) {
-        _cleanup_fd_ int pidfd = process_pidfd(pid);
+        _cleanup_free_ char *path = str_format("/proc/%d/ns/net", (int) pid);
+        _cleanup_fd_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        _cleanup_fd_ int theirs = open(path, O_RDONLY | O_CLOEXEC);
+        int r;
 
-        return pidfd < 0 ? error_errno(err, -pidfd, "cannot hold the container's process")
-                         : namespaces_loopback_up_of(pidfd, err);
+        if (own < 0 || theirs < 0 || setns(theirs, CLONE_NEWNET) < 0)
+                return error_errno(err, errno, "%s", path);
+        r = namespaces_loopback_up(err);
+        if (setns(own, CLONE_NEWNET) < 0)
+                return error_errno(err, errno, "cannot go back to the network namespace");
+        return r;
 }
 
 /* The namespaces are there, and nothing in them yet: as when a container is created. */

@@ -199,21 +199,3 @@ int namespaces_loopback_up(struct error *err) {
                 return error_errno(err, errno, "the loopback interface cannot be set up");
         return 0;
 }
-
-int namespaces_loopback_up_of(int pidfd, struct error *err) {
-        _cleanup_fd_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-        int r;
-
-        if (own < 0 || setns(pidfd, CLONE_NEWNET) < 0)
-                return error_errno(err, errno, "cannot enter the container's network namespace");
-        r = namespaces_loopback_up(err);
-        if (setns(own, CLONE_NEWNET) < 0)
-                return error_errno(err, errno, "cannot go back to the network namespace");
-        return r;
-}
-
-bool namespaces_may_return(void) {
-        _cleanup_fd_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-
-        return own >= 0 && setns(own, CLONE_NEWNET) == 0;
-}

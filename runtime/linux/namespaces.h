@@ -54,14 +54,5 @@ int namespaces_new_time(const struct runtime_linux *config, int offsets_fd, int 
 /** Sets the loopback interface of the calling process's network namespace up. */
 int namespaces_loopback_up(struct error *err);
 
-/** The same in the network namespace of another process, by way of setns(2). */
-int namespaces_loopback_up_of(int pidfd, struct error *err);
-
-/**
- * Whether the process could come back to its network namespace from another. The root of a user namespace, as rootless
- * Podman is, could not: the network is the host's.
- */
-bool namespaces_may_return(void);
-
 /** The CLONE_NEW* flag of a type. */
 uint64_t namespaces_flag(enum runtime_namespace_type type);

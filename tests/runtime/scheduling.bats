@@ -144,6 +144,12 @@ SCHEDULING='cut -d " " -f 19,41 /proc/self/stat'
         [[ $all == *[-,]* ]] || skip "one processor only"
         run taskset -c 0 "$MYRUN" --root "$ROOT" run "$ID"
         assert_output "$all"
+        # Nor where the runtime itself keeps init while it is made, with hooks and without.
+        run myrun run "$ID"
+        assert_output "$all"
+        edit_config '.hooks.createContainer = [{path: "/bin/true"}]'
+        run myrun run "$ID"
+        assert_output "$all"
         set_args sleep 100
         start_detached "$ID"
         run taskset -c 0 "$MYRUN" --root "$ROOT" exec "$ID" grep Cpus_allowed_list: /proc/self/status
