@@ -31,11 +31,26 @@ start_dockerd() {
 }
 
 dockerd_end() {
+        local containerd
+
         dockerd_installed || return 0
+        containerd=$(cat "$PEER_DIR/exec/containerd/containerd.pid")
         stop_daemon dockerd
-        # Swarm's ingress network and --live-restore leave these.
-        umount -q "$PEER_DIR"/exec/netns/* "$PEER_DIR/root" 2>/dev/null || true
+        # A dockerd that had to be killed leaves its containerd.
+        wait_until process_gone "$containerd" || kill -KILL "$containerd"
+        wait_until dockerd_unmounted
         peers_end
+}
+
+# dockerd_unmounted: Swarm's ingress network and --live-restore leave mounts, perhaps one over another,
+# and for a moment the kernel may still call them busy.
+dockerd_unmounted() {
+        local mount_point left=0
+
+        while read -r _ _ _ _ mount_point _; do
+                [[ "$mount_point" != "$PEER_DIR"/* ]] || umount "$mount_point" || left=1
+        done < <(tac /proc/self/mountinfo)
+        return "$left"
 }
 
 dockerd_setup() {
