@@ -9,8 +9,6 @@
 
 #include "nft_table.h"
 
-/* Attributes must stay below 64 KiB: elements go out in portions. */
-#define ELEMENTS_A_MESSAGE 128
 #define ELEMENT_ROOM 320
 
 static void put_element(struct nl_msg *message, enum nft_set set, const struct nft_element *element, bool whole) {
@@ -47,8 +45,8 @@ static struct nl_msg *elements_message(int type, int flags, enum nft_set set, co
 
 static void stage_elements(struct nft_session *session, int type, int flags, enum nft_set set,
                            const struct nft_element *elements, size_t count) {
-        for (size_t i = 0; i < count; i += ELEMENTS_A_MESSAGE) {
-                size_t portion = count - i < ELEMENTS_A_MESSAGE ? count - i : ELEMENTS_A_MESSAGE;
+        for (size_t i = 0; i < count; i += NFT_ELEMENTS_A_MESSAGE) {
+                size_t portion = count - i < NFT_ELEMENTS_A_MESSAGE ? count - i : NFT_ELEMENTS_A_MESSAGE;
 
                 netlink_batch_add(&session->batch, elements_message(type, flags, set, elements + i, portion));
         }

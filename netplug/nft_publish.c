@@ -164,16 +164,27 @@ static int find_clash(struct nft_session *session, const struct nft_publish *pub
 
 /* --- publishing -------------------------------------------------------------------------------------------------- */
 
-/* Elements for one set, gathered to be staged together. */
-struct gathered {
-        struct nft_element *items;
+/* Elements for one set that go out in one message. */
+struct portion {
+        struct nft_element items[NFT_ELEMENTS_A_MESSAGE];
         size_t count;
 };
 
-static void gather(struct gathered *gathered, size_t room, const struct nft_element *element) {
-        if (!gathered->items)
-                gathered->items = xcalloc(room, sizeof(*element));
-        gathered->items[gathered->count++] = *element;
+static void stage_portion(struct nft_session *session, enum nft_set set, struct portion *portion) {
+        nft_stage_elements(session, set, portion->items, portion->count);
+        portion->count = 0;
+}
+
+static void stage_in_portions(struct nft_session *session, enum nft_set set, struct portion **portion,
+                              const struct nft_element *element) {
+        if (!*portion) {
+                /* Not cleared: most have a port or two. */
+                *portion = xrealloc(NULL, 1, sizeof(**portion));
+                (*portion)->count = 0;
+        }
+        (*portion)->items[(*portion)->count++] = *element;
+        if ((*portion)->count == NFT_ELEMENTS_A_MESSAGE)
+                stage_portion(session, set, *portion);
 }
 
 /* The key of a port in the gates: one that is published everywhere stands there with all addresses. */
@@ -197,7 +208,7 @@ static void gate_element(const struct nft_port *port, const struct cni_address *
 static int stage_ports(struct nft_session *session, const struct nft_publish *publish,
                        const struct cni_address *container, const char *comment) {
         const struct nft_conditions *conditions = &publish->conditions[container->family == AF_INET6];
-        struct gathered sets[NFT_SET_COUNT] = {0};
+        struct portion *portions[NFT_SET_COUNT] = {0};
         struct nft_element gate = {.comment = comment};
         int count = 0, r = 0;
 
@@ -210,16 +221,18 @@ static int stage_ports(struct nft_session *session, const struct nft_publish *pu
 
                 if (set == NFT_SET_COUNT)
                         continue;
-                gather(&sets[set], publish->port_count, &element);
+                stage_in_portions(session, set, &portions[set], &element);
                 count++;
                 if (!conditions->count)
                         continue;
                 gate_element(port, container, &gated);
-                gather(&sets[nft_set_of_family(NFT_SET_GATES, container)], publish->port_count, &gated);
+                set = nft_set_of_family(NFT_SET_GATES, container);
+                stage_in_portions(session, set, &portions[set], &gated);
         }
         for (enum nft_set set = 0; set < NFT_SET_COUNT; set++) {
-                nft_stage_elements(session, set, sets[set].items, sets[set].count);
-                free(sets[set].items);
+                if (portions[set])
+                        stage_portion(session, set, portions[set]);
+                free(portions[set]);
         }
         return r < 0 ? r : count;
 }

@@ -91,6 +91,9 @@ int nft_ignore_message(struct nlmsghdr *header, void *context);
 void nft_stage_table(struct nft_session *session);
 void nft_stage_delete_table(struct nft_session *session);
 
+/* Attributes must stay below 64 KiB: elements go out in portions. */
+#define NFT_ELEMENTS_A_MESSAGE 128
+
 /** Stages elements, which must not be there yet. */
 void nft_stage_elements(struct nft_session *session, enum nft_set set, const struct nft_element *elements,
                         size_t count);
