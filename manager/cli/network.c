@@ -176,7 +176,10 @@ static int remove_one(struct cli *cli, const char *name, struct error *err) {
                 return r;
         if (str_equal(network->list.name, NETWORK_DEFAULT))
                 return error_set(err, EPERM, "%s is a pre-defined network and cannot be removed", name);
-        if (connect_network_in_use(&cli->manager, network->list.name, &user))
+        r = connect_network_user(&cli->manager, network->list.name, &user, err);
+        if (r < 0)
+                return r;
+        if (user)
                 return error_set(err, EBUSY, "network %s has active endpoints: container %s uses it", name, user);
         return network_remove(&cli->manager, network, err);
 }

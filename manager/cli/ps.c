@@ -252,13 +252,13 @@ int cli_ps(const struct command *command, void *context, int argc, char **argv) 
         struct container **list = NULL;
         size_t count = 0, limit;
         struct error err = {0};
-        int r = cli_parse(command, cli, NULL, &options, &argc, &argv);
+        int unread = 0, r = cli_parse(command, cli, NULL, &options, &argc, &argv);
 
         if (r >= 0)
                 return r;
         r = check_filters(&options, &err);
         if (r == 0)
-                r = container_list(&cli->manager, &list, &count, &err);
+                unread = container_list(&cli->manager, &list, &count, &err);
         limit = options.latest ? 1 : options.last >= 0 ? (size_t) options.last : count;
         for (size_t i = 0; r == 0 && i < count && i < limit; i++) {
                 if (!passes(list[i], &options) ||
@@ -271,8 +271,7 @@ int cli_ps(const struct command *command, void *context, int argc, char **argv) 
         }
         if (r == 0 && !options.quiet)
                 r = columns_print(columns, &cells, options.format, &err);
-        if (list)
-                container_list_free(list, count);
+        container_list_free(list, count);
         str_list_free(&options.filter);
-        return r < 0 ? cli_fail(&err) : 0;
+        return r < 0 || unread < 0 ? cli_fail(&err) : 0;
 }

@@ -58,11 +58,9 @@ int cli_rmi(const struct command *command, void *context, int argc, char **argv)
         r = cli_store(cli, &store, &err);
         if (r == 0)
                 r = container_list(&cli->manager, &containers.items, &containers.count, &err);
-        if (r < 0)
-                return cli_fail(&err);
-        for (int i = 0; i < argc; i++)
+        for (int i = 0; r == 0 && i < argc; i++)
                 if (remove_one(store, argv[i], options.force, &containers) != 0)
                         status = 1;
         container_list_free(containers.items, containers.count);
-        return status;
+        return r < 0 ? cli_fail(&err) : status;
 }

@@ -96,28 +96,28 @@ static int ls(const struct command *command, void *context, int argc, char **arg
         return r < 0 ? cli_fail(&err) : 0;
 }
 
-/* The container that has the volume, running or not; the caller frees it. */
-static char *user_of(const struct manager *manager, const char *volume) {
-        struct container **list = NULL;
-        size_t count = 0;
-        char *name = NULL;
+/* The container that has the volume, running or not; the caller frees *name, which is NULL when there is none. */
+static int user_of(const struct manager *manager, const char *volume, char **name, struct error *err) {
+        struct container **list;
+        size_t count;
+        int r = container_list(manager, &list, &count, err);
 
-        (void) container_list(manager, &list, &count, NULL);
         for (size_t i = 0; i < count; i++)
-                for (size_t j = 0; j < list[i]->mount_count && !name; j++)
+                for (size_t j = 0; j < list[i]->mount_count && !*name; j++)
                         if (str_equal(list[i]->mounts[j].name, volume))
-                                name = xstrdup(list[i]->name);
+                                *name = xstrdup(list[i]->name);
         container_list_free(list, count);
-        return name;
+        return r;
 }
 
 static int remove_one(struct cli *cli, const char *name, struct error *err) {
         _cleanup_free_ char *user = NULL;
         int r = volume_check(&cli->manager, name, err);
 
+        if (r == 0)
+                r = user_of(&cli->manager, name, &user, err);
         if (r < 0)
                 return r;
-        user = user_of(&cli->manager, name);
         if (user)
                 return error_set(err, EBUSY, "volume %s is in use: container %s has it", name, user);
         return volume_remove(&cli->manager, name, err);

@@ -166,8 +166,10 @@ static int load(const struct manager *manager, const char *id, struct container 
         if (r < 0)
                 return r;
         r = container_record_read(container, root, err);
-        if (r < 0)
-                return error_wrap(err, "%s", path);
+        if (r < 0) {
+                (void) error_wrap(err, "%s", path);
+                return error_hint(err, "when nothing of it runs any more, its directory can be removed");
+        }
         r = container_refresh(container, err);
         if (r < 0)
                 return r;
@@ -284,29 +286,25 @@ static int newest_first(const void *a, const void *b) {
 
 int container_list(const struct manager *manager, struct container ***out, size_t *count, struct error *err) {
         _cleanup_str_list_ struct str_list ids = {0};
-        struct container **list;
-        int r = list_ids(manager, &ids, err);
+        int failed = list_ids(manager, &ids, err);
+        struct container **list = xcalloc(ids.count + 1, sizeof(struct container *));
 
-        if (r < 0)
-                return r;
-        list = xcalloc(ids.count + 1, sizeof(struct container *));
         *count = 0;
         for (size_t i = 0; i < ids.count; i++) {
                 struct error own = {0};
+                int r = load(manager, ids.items[i], &list[*count], &own);
 
-                r = load(manager, ids.items[i], &list[*count], &own);
-                if (r == 0)
+                if (r == 0) {
                         (*count)++;
-                else if (r != -ENOENT) { /* gone: removed in the meantime */
-                        container_list_free(list, *count);
+                } else if (r != -ENOENT && failed == 0) { /* not gone in the meantime */
+                        failed = r;
                         if (err)
                                 *err = own;
-                        return r;
                 }
         }
         qsort(list, *count, sizeof(*list), newest_first);
         *out = list;
-        return 0;
+        return failed;
 }
 
 void container_list_free(struct container **containers, size_t count) {

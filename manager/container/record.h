@@ -93,7 +93,10 @@ int container_save_new(const struct manager *manager, struct container *containe
 /** Finds a container by name, id or a unique prefix of an id. -ENOENT: "No such container: X". */
 int container_find(const struct manager *manager, const char *name, struct container **out, struct error *err);
 
-/** All containers, newest first. The caller frees each and the list (container_list_free()). */
+/**
+ * All containers, newest first. The caller frees each and the list (container_list_free()), whatever is returned.
+ * A negative errno tells that some could not be read, and why the first could not: they are missing in the list.
+ */
 int container_list(const struct manager *manager, struct container ***out, size_t *count, struct error *err);
 void container_list_free(struct container **containers, size_t count);
 

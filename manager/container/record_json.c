@@ -5,27 +5,27 @@
 
 #include "../../lib/cleanup.h"
 
-enum field_type { FIELD_STRING, FIELD_STRINGS };
+enum field_type { FIELD_STRING, FIELD_STRINGS = 1, FIELD_REQUIRED = 2 };
 
 /* The plain members of a container's record. */
 static const struct field {
         const char *name;
-        enum field_type type;
+        unsigned int type; /* of enum field_type */
         size_t offset;
 } fields[] = {
-        {"name", FIELD_STRING, offsetof(struct container, name)},
-        {"image", FIELD_STRING, offsetof(struct container, image)},
-        {"imageId", FIELD_STRING, offsetof(struct container, image_id)},
+        {"name", FIELD_STRING | FIELD_REQUIRED, offsetof(struct container, name)},
+        {"image", FIELD_STRING | FIELD_REQUIRED, offsetof(struct container, image)},
+        {"imageId", FIELD_STRING | FIELD_REQUIRED, offsetof(struct container, image_id)},
         {"entrypoint", FIELD_STRINGS, offsetof(struct container, entrypoint)},
         {"cmd", FIELD_STRINGS, offsetof(struct container, cmd)},
-        {"args", FIELD_STRINGS, offsetof(struct container, args)},
-        {"env", FIELD_STRINGS, offsetof(struct container, env)},
+        {"args", FIELD_STRINGS | FIELD_REQUIRED, offsetof(struct container, args)},
+        {"env", FIELD_STRINGS | FIELD_REQUIRED, offsetof(struct container, env)},
         {"workingDir", FIELD_STRING, offsetof(struct container, working_dir)},
         {"user", FIELD_STRING, offsetof(struct container, user)},
         {"hostname", FIELD_STRING, offsetof(struct container, hostname)},
         {"stopSignal", FIELD_STRING, offsetof(struct container, stop_signal)},
         {"exposedPorts", FIELD_STRINGS, offsetof(struct container, exposed_ports)},
-        {"layers", FIELD_STRINGS, offsetof(struct container, layers)},
+        {"layers", FIELD_STRINGS | FIELD_REQUIRED, offsetof(struct container, layers)},
 };
 
 static void write_mounts(struct json_writer *writer, const struct container *container) {
@@ -53,7 +53,7 @@ void container_record_write(struct json_writer *writer, const struct container *
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
                 const void *value = (const char *) container + fields[i].offset;
 
-                if (fields[i].type == FIELD_STRING)
+                if (!(fields[i].type & FIELD_STRINGS))
                         json_put_string(writer, fields[i].name, *(const char *const *) value);
                 else
                         json_put_strings(writer, fields[i].name, *(const char *const *const *) value);
@@ -105,6 +105,9 @@ static int read_mounts(struct container *container, const struct json *root, str
                     (r = json_get_bool(item, "readOnly", &mount->read_only, err)) < 0 ||
                     (r = json_get_bool(item, "anonymous", &mount->anonymous, err)) < 0)
                         return r;
+                if (!mount->type || !mount->destination)
+                        return error_set(err, EINVAL, "mounts[%zu]: type and destination: required, but missing",
+                                         item->index);
         }
         container->mounts = mounts;
         return 0;
@@ -117,13 +120,13 @@ int container_record_read(struct container *container, const struct json *root, 
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++) {
                 void *value = (char *) container + fields[i].offset;
 
-                if (fields[i].type == FIELD_STRING)
+                if (!(fields[i].type & FIELD_STRINGS))
                         r = json_get_string(root, fields[i].name, value, err);
                 else
                         r = json_get_strings(container->arena, root, fields[i].name, value, NULL, err);
+                if (r == 0 && fields[i].type & FIELD_REQUIRED && !*(void **) value)
+                        r = error_set(err, EINVAL, "%s: required, but missing", fields[i].name);
         }
-        if (r == 0 && !container->name)
-                r = error_set(err, EINVAL, "name: required, but missing");
         if (r == 0)
                 r = read_labels(container, root, err);
         if (r == 0)
@@ -166,6 +169,9 @@ int container_state_read(struct container_state *state, const struct json *root,
             (r = json_get_i64(root, "restartCount", 0, INT64_MAX, &state->restart_count, err)) < 0 ||
             (r = json_get_string(root, "error", &state->error, err)) < 0)
                 return r;
+        if (state->pid < 0 || state->monitor < 0)
+                return error_set(err, EINVAL, "%s: no such process: %d", state->pid < 0 ? "pid" : "monitor",
+                                 state->pid < 0 ? state->pid : state->monitor);
         if (status < STATUS_CREATED || status > STATUS_DEAD)
                 return error_set(err, EINVAL, "status: no such status: %d", status);
         state->status = (enum container_status) status;

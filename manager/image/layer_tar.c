@@ -164,6 +164,8 @@ static int write_child(struct layer_tar *tar, int dir_fd, const char *name, cons
         bool opaque = false;
         int r;
 
+        if (str_starts_with(name, ".wh."))
+                return error_set(err, EINVAL, "%s: in a layer a name that starts with .wh. hides another", path);
         if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return error_errno(err, errno, "%s", path);
         if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0)) {

@@ -158,6 +158,15 @@ static int apply_whiteout(int parent_fd, const char *target, struct error *err) 
         return 0;
 }
 
+/* Such a directory would be made, and could be in no layer again. */
+static int refuse_below_whiteout(const char *path, const char *name, struct error *err) {
+        const char *found = str_starts_with(path, WHITEOUT) ? path : strstr(path, "/" WHITEOUT);
+
+        if (found && found < name - 1)
+                return error_set(err, EINVAL, "an entry below a whiteout is refused");
+        return 0;
+}
+
 /* True when the entry is a whiteout or aufs' own; *r is then the result. */
 static bool handle_whiteout(struct unpack *unpack, const char *path, int *r, struct error *err) {
         const char *name = strrchr(path, '/');
@@ -171,6 +180,9 @@ static bool handle_whiteout(struct unpack *unpack, const char *path, int *r, str
         } else if (!str_starts_with(name, WHITEOUT)) {
                 return false;
         }
+        *r = refuse_below_whiteout(path, name, err);
+        if (*r < 0)
+                return true;
         *r = parent_fd = unpack_parent(unpack, path, &name, err);
         if (parent_fd < 0)
                 return true;
@@ -221,10 +233,10 @@ static int apply_named(struct unpack *unpack, struct archive_entry *archive_entr
         struct unpack_entry entry = {.entry = archive_entry, .type = archive_entry_filetype(archive_entry)};
         const char *hardlink = archive_entry_hardlink(archive_entry);
         int removed;
-        int r;
+        int r = refuse_below_whiteout(path, path + strlen(path), err);
 
-        if (str_starts_with(path, WHITEOUT) || strstr(path, "/" WHITEOUT))
-                return error_set(err, EINVAL, "an entry below a whiteout is refused");
+        if (r < 0)
+                return r;
         entry.path = path;
         entry.parent_fd = unpack_parent(unpack, path, &entry.name, err);
         if (entry.parent_fd < 0)

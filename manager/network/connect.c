@@ -407,21 +407,19 @@ const char *attachment_mac(const struct json *attachment) {
         return mac;
 }
 
-bool connect_network_in_use(const struct manager *manager, const char *network, char **container) {
+int connect_network_user(const struct manager *manager, const char *network, char **container, struct error *err) {
         struct container **list;
-        bool found = false;
         size_t count;
+        int r = container_list(manager, &list, &count, err);
 
-        if (container_list(manager, &list, &count, NULL) < 0)
-                return false;
-        for (size_t i = 0; i < count && !found; i++) {
+        *container = NULL;
+        for (size_t i = 0; i < count && !*container; i++) {
                 _cleanup_free_ char *path = str_format("%s/network.json", list[i]->run_directory);
 
-                found = access(path, F_OK) == 0 && (str_list_contains(&list[i]->options.network, network) ||
-                                                    str_equal(connect_mode(list[i]), network));
-                if (found)
+                if (access(path, F_OK) == 0 && (str_list_contains(&list[i]->options.network, network) ||
+                                                str_equal(connect_mode(list[i]), network)))
                         *container = xstrdup(list[i]->name);
         }
         container_list_free(list, count);
-        return found;
+        return r;
 }

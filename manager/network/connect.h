@@ -42,8 +42,12 @@ const char *attachment_address(const struct json *attachment);
 const char *attachment_gateway(const struct json *attachment);
 const char *attachment_mac(const struct json *attachment);
 
-/** True if a container that exists (running or not) names this network. */
-bool connect_network_in_use(const struct manager *manager, const char *network, char **container);
+/**
+ * Finds a container that is connected to the network.
+ * @container: its name, the caller's to free; NULL when there is none
+ * Returns 0 or a negative errno, when not all containers could be read.
+ */
+int connect_network_user(const struct manager *manager, const char *network, char **container, struct error *err);
 
 /** The mode of the container's first network: "none", "host", "container:X" or a network's name. */
 const char *connect_mode(const struct container *container);

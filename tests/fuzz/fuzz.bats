@@ -8,7 +8,7 @@ BUILD=${BUILD:-$ROOT/build}
 # Those that write files or make many system calls an input get fewer of them, so that the suite stays short.
 amount() {
         case $1 in
-        lease | names | netlink | plugin | resources) echo 4000 ;;
+        layer | lease | names | netlink | plugin | resources) echo 4000 ;;
         config | seccomp | state) echo 10000 ;;
         *) echo 20000 ;;
         esac
@@ -100,6 +100,14 @@ holds() {
 
 @test "no index, manifest or config of an image breaks mymgr" {
         holds image
+}
+
+@test "no tar of a layer breaks mymgr or changes what is outside its directory" {
+        holds layer
+}
+
+@test "no record or state of a container breaks mymgr" {
+        holds record
 }
 
 @test "no --format template breaks mymgr" {

@@ -55,7 +55,7 @@ collect_seeds() {
         process) parts .process "${all[@]}" ;;
         resources) parts .linux.resources "${all[@]}" ;;
         seccomp) parts .linux.seccomp "${all[@]}" ;;
-        netlink) python3 "$SOURCE/tests/fuzz/netlink_seeds.py" "$seeds" ;;
+        layer | netlink) python3 "$SOURCE/tests/fuzz/$1_seeds.py" "$seeds" ;;
         state)
                 mapfile -t all < <(find "$SPECS/runtime/schema/test/state" -name '*.json' 2>/dev/null)
                 copies "${all[@]}"
@@ -75,6 +75,8 @@ collect_words() {
         case $1 in
         config | process | resources | seccomp | state) rooms="spec/runtime_config*.c runtime/linux runtime/container" ;;
         image | template | changes | arguments) rooms="spec/image*.c manager/image manager/cli/template*.c manager/network" ;;
+        layer) rooms=manager/image ;;
+        record) rooms=manager/container ;;
         json) rooms=lib ;;
         *) rooms="spec/cni*.c netplug" ;;
         esac
@@ -100,7 +102,7 @@ run_target() {
                 limit=(-max_total_time="$amount")
         fi
         scratch=$(mktemp -d /dev/shm/fuzz.XXXXXX 2>/dev/null || mktemp -d)
-        TMPDIR=$scratch ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=0 UBSAN_OPTIONS=print_stacktrace=1 \
+        TMPDIR=$scratch FUZZ=$FUZZ ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=0 UBSAN_OPTIONS=print_stacktrace=1 \
                 nice "$FUZZ/$name" "${limit[@]}" -timeout=30 -rss_limit_mb=1024 -max_len=$length -close_fd_mask=1 \
                 -print_final_stats=1 -dict="$FUZZ/words/$name" -artifact_prefix="$FUZZ/found/$name-" \
                 "$corpus" "$seeds" >"$FUZZ/$name.log" 2>&1

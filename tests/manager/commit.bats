@@ -57,3 +57,12 @@ teardown() {
         run mymgr commit nobody image
         assert_clear_error "No such container: nobody"
 }
+
+@test "commit refuses a file whose name would hide another in a layer" {
+        mymgr run --name hides --network none busybox touch /tmp/.wh.passwd
+        run mymgr commit hides hiding
+        assert_clear_error "tmp/.wh.passwd" "hides another"
+        run mymgr images -q hiding
+        assert_output ""
+        mymgr rm hides
+}

@@ -376,8 +376,10 @@ peer_archive() {
                 assert_clear_error "whiteout" "refused"
                 assert_store_empty
         done
-        run import_entries "file:.wh.a/b=1"
-        assert_clear_error "whiteout"
+        for entry in file:.wh.a/b=1 file:.wh.a/.wh.b= file:a/.wh.b/.wh..wh..opq=; do
+                run import_entries dir:a "$entry"
+                assert_clear_error "whiteout"
+        done
 }
 
 @test "a root that is no directory is refused" {

@@ -83,3 +83,26 @@ teardown() {
         assert_equal "$(mymgr ps -a --format '{{.Names}}')" new
         mymgr create --name old --network none busybox true
 }
+
+@test "a container whose record is damaged hides no other, and what it may use is kept" {
+        mymgr volume create kept
+        mymgr run -d --name whole --network none busybox sleep 1000
+        damaged=$(mymgr create --name damaged --network none -v kept:/data busybox true)
+        record=$MANAGER_DIR/root/containers/$damaged/config.json
+        mv "$record" "$BATS_TEST_TMPDIR/record"
+        for change in 'del(.image)' 'del(.layers)' '.mounts = [{}]' '.created = "now"'; do
+                jq -c "$change" "$BATS_TEST_TMPDIR/record" >"$record"
+                run mymgr ps -a
+                assert_failure
+                assert_output_contains whole "$record: "
+        done
+        run mymgr volume rm kept
+        assert_clear_error "$record"
+        run mymgr rmi -f busybox
+        assert_clear_error "$record"
+        mv "$BATS_TEST_TMPDIR/record" "$record"
+        run mymgr volume rm kept
+        assert_clear_error "in use"
+        mymgr rm -f whole damaged
+        mymgr volume rm kept
+}

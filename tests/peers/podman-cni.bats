@@ -11,6 +11,8 @@ load ../helpers/engine
 setup_file() {
         command -v podman >/dev/null || return 0
         peers_begin
+        # Podman says nothing of a directory, so leases and libcni's results are at their usual place.
+        [ -e /var/lib/cni ] || touch "$PEER_DIR/no-leases-before"
         mkdir "$PEER_DIR/networks"
         cat >"$PEER_DIR/containers.conf" <<END
 [containers]
@@ -39,6 +41,7 @@ END
 teardown_file() {
         command -v podman >/dev/null || return 0
         umount -q "$PEER_DIR/root/overlay" || true
+        [ ! -e "$PEER_DIR/no-leases-before" ] || rm -rf /var/lib/cni
         peers_end libpod_parent
 }
 
