@@ -22,6 +22,7 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_OBJECT, JS
 struct json {
         enum json_type type;
         bool boolean;              /* JSON_BOOL */
+        bool folds;                /* JSON_OBJECT: of json_limits.fold_keys */
         const char *text;          /* JSON_STRING: the characters; JSON_NUMBER: as written */
         const char *key;           /* the member's name when the parent is an object */
         size_t index;              /* position within the parent */
@@ -33,11 +34,12 @@ struct json {
         struct json *last;
 };
 
-/* The most a document may hold. Zero fields mean the default. */
+/* The most a document may hold, and how it is read. Zero fields mean the default. */
 struct json_limits {
         size_t size;    /* bytes, default 16 MiB */
         size_t depth;   /* nested objects and arrays, default 64 */
         size_t members; /* members of one object, default 16384 */
+        bool fold_keys; /* json_get() takes a member whose name differs in case alone where no other has the name */
 };
 
 /**
@@ -68,6 +70,9 @@ const char *json_path(const struct json *value, struct arena *arena);
 
 /** The member `key` of an object; NULL when it is not there or null, or when `object` is NULL. */
 const struct json *json_get(const struct json *object, const char *key);
+
+/** True if the object has the member, be it null. */
+bool json_has(const struct json *object, const char *key);
 
 /** As json_get(), but a missing or null member is an error: "process.args: required, but missing". */
 int json_require(const struct json *object, const char *key, const struct json **out, struct error *err);

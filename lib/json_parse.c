@@ -101,6 +101,7 @@ static struct json *add_value(struct json_builder *builder, enum json_type type)
         struct json *parent = builder->open;
 
         value->type = type;
+        value->folds = builder->limits.fold_keys;
         value->parent = parent;
         if (!parent) {
                 builder->root = value;

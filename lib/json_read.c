@@ -52,14 +52,27 @@ int json_error(const struct json *value, struct error *err, int code, const char
         return error_set(err, code, "%s: %s", path.data, message);
 }
 
-const struct json *json_get(const struct json *object, const char *key) {
+static const struct json *find_member(const struct json *object, const char *key) {
         if (!object || object->type != JSON_OBJECT)
                 return NULL;
-        json_for_each (member, object) {
+        json_for_each (member, object)
                 if (str_equal(member->key, key))
-                        return member->type == JSON_NULL ? NULL : member;
-        }
+                        return member;
+        if (object->folds)
+                json_for_each (member, object)
+                        if (strcasecmp(member->key, key) == 0)
+                                return member;
         return NULL;
+}
+
+const struct json *json_get(const struct json *object, const char *key) {
+        const struct json *member = find_member(object, key);
+
+        return member && member->type != JSON_NULL ? member : NULL;
+}
+
+bool json_has(const struct json *object, const char *key) {
+        return find_member(object, key);
 }
 
 int json_require(const struct json *object, const char *key, const struct json **out, struct error *err) {

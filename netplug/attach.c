@@ -30,16 +30,27 @@ static uint64_t hash_on(uint64_t hash, const char *text) {
 }
 
 #define HASH_START 0xcbf29ce484222325
-/* The letter, 5 digits for the network, 9 for the attachment: 15, the most a name may have. */
-#define NETWORK_DIGITS 6
+/* Of 5 bits each. With the longest prefix they are 15 characters, the most a name may have. */
+#define NETWORK_DIGITS 4
+#define ATTACHMENT_DIGITS 7
+
+/* Other programs know a pair's end by its usual name. */
+static const char *const prefixes[] = {
+        [ATTACH_PAIR] = "veth", [ATTACH_QUEUE] = "q", [ATTACH_GATEWAY] = "g", [ATTACH_MACVLAN] = "m"};
+
+static char *put_digits(char *out, uint64_t number, int count) {
+        for (; count > 0; count--, number >>= 5)
+                *out++ = "0123456789abcdefghijklmnopqrstuv"[number & 31];
+        return out;
+}
 
 void attach_link_name(enum attach_kind kind, const char *network, const char *container_id, const char *ifname,
                       char out[IFNAMSIZ]) {
-        uint64_t of_network = hash_on(HASH_START, network);
-        uint64_t of_attachment = hash_on(hash_on(HASH_START, container_id), ifname);
+        char *end = stpcpy(out, prefixes[kind]);
 
-        (void) snprintf(out, IFNAMSIZ, "%c%05x%09llx", (char) kind, (unsigned int) (of_network & 0xfffff),
-                        (unsigned long long) (of_attachment & 0xfffffffff));
+        end = put_digits(end, hash_on(HASH_START, network), NETWORK_DIGITS);
+        end = put_digits(end, hash_on(hash_on(HASH_START, container_id), ifname), ATTACHMENT_DIGITS);
+        *end = '\0';
 }
 
 int attach_require_previous(struct plugin_call *call, struct error *err) {
@@ -66,7 +77,7 @@ int attach_requested_mac(struct plugin_call *call, const char *configured, char 
         if (link_mac_parse(mac, bytes) < 0)
                 return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
                                    "mac: '%.64s' is not a hardware address such as 02:42:ac:11:00:02", mac);
-        (void) snprintf(out, LINK_MAC_SIZE, "%s", mac);
+        link_mac_text(bytes, out);
         return 0;
 }
 
@@ -377,9 +388,13 @@ int attach_remove_inside(struct plugin_call *call, struct error *err) {
         return r < 0 ? r : 0;
 }
 
-int attach_detach(struct plugin_call *call, bool masquerade, struct error *err) {
+int attach_detach(struct plugin_call *call, struct error *err) {
+        bool masquerade = false;
         int r, first;
 
+        /* A configuration that ADD refuses is no reason to leave things behind. */
+        if (json_get_bool(call->conf, "ipMasq", &masquerade, NULL) < 0)
+                masquerade = true;
         /* Each step is tried whatever became of the one before; the address goes back last. */
         first = attach_remove_link(call, err);
         if (masquerade) {
@@ -402,8 +417,7 @@ int attach_status(struct plugin_call *call, bool masquerade, struct error *err) 
 
 struct link_collection {
         const struct plugin_call *call;
-        enum attach_kind letter;
-        const char *kind;
+        enum attach_kind kind;
         struct str_list *stale;
 };
 
@@ -412,12 +426,12 @@ static int collect_link(const struct link_info *info, void *context) {
         const struct plugin_call *call = collection->call;
         char name[IFNAMSIZ];
 
-        attach_link_name(collection->letter, call->network, "", "", name);
-        if (!str_equal(info->kind, collection->kind) || strlen(info->name) != strlen(name) ||
-            strncmp(info->name, name, NETWORK_DIGITS) != 0)
+        attach_link_name(collection->kind, call->network, "", "", name);
+        if (!str_equal(info->kind, collection->kind == ATTACH_PAIR ? "veth" : "ifb") ||
+            strlen(info->name) != strlen(name) || strncmp(info->name, name, strlen(name) - ATTACHMENT_DIGITS) != 0)
                 return 0;
         for (size_t i = 0; i < call->valid_count; i++) {
-                attach_link_name(collection->letter, call->network, call->valid[i].container_id, call->valid[i].ifname,
+                attach_link_name(collection->kind, call->network, call->valid[i].container_id, call->valid[i].ifname,
                                  name);
                 if (str_equal(info->name, name))
                         return 0;
@@ -426,22 +440,21 @@ static int collect_link(const struct link_info *info, void *context) {
         return 0;
 }
 
-int attach_stale_links(struct plugin_call *call, enum attach_kind letter, struct netlink *host, struct str_list *out,
+int attach_stale_links(struct plugin_call *call, enum attach_kind kind, struct netlink *host, struct str_list *out,
                        struct error *err) {
-        struct link_collection collection = {
-                .call = call, .letter = letter, .kind = letter == ATTACH_PAIR ? "veth" : "ifb", .stale = out};
+        struct link_collection collection = {.call = call, .kind = kind, .stale = out};
 
         return link_list(host, collect_link, &collection, err);
 }
 
-int attach_collect_links(struct plugin_call *call, enum attach_kind letter, struct error *err) {
+int attach_collect_links(struct plugin_call *call, enum attach_kind kind, struct error *err) {
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
         _cleanup_str_list_ struct str_list stale = {0};
         int r;
 
         r = link_open(-1, &host, err);
         if (r >= 0)
-                r = attach_stale_links(call, letter, &host, &stale, err);
+                r = attach_stale_links(call, kind, &host, &stale, err);
         for (size_t i = 0; r >= 0 && i < stale.count; i++)
                 r = link_delete(&host, stale.items[i], err);
         return r < 0 ? r : 0;

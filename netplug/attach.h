@@ -15,12 +15,12 @@
 /** True for a name the kernel takes for a link. */
 bool attach_link_name_is_valid(const char *name);
 
-/* What a link of ours is; also the first letter of its name. */
+/* What a link of ours is. */
 enum attach_kind {
-        ATTACH_PAIR = 'v',    /* the host's end of a pair */
-        ATTACH_QUEUE = 'q',   /* an ifb, for rates */
-        ATTACH_GATEWAY = 'g', /* the port of a VLAN's gateway: of a bridge and a VLAN, not of an attachment */
-        ATTACH_MACVLAN = 'm', /* a macvlan that has not got its own name yet */
+        ATTACH_PAIR,    /* the host's end of a pair */
+        ATTACH_QUEUE,   /* an ifb, for rates */
+        ATTACH_GATEWAY, /* the port of a VLAN's gateway: of a bridge and a VLAN, not of an attachment */
+        ATTACH_MACVLAN, /* a macvlan that has not got its own name yet */
 };
 
 /**
@@ -147,6 +147,6 @@ int attach_stale_links(struct plugin_call *call, enum attach_kind kind, struct n
 int attach_collect_links(struct plugin_call *call, enum attach_kind kind, struct error *err);
 
 /* What DEL, STATUS and GC are to a plugin that makes pairs. */
-int attach_detach(struct plugin_call *call, bool masquerade, struct error *err);
+int attach_detach(struct plugin_call *call, struct error *err);
 int attach_status(struct plugin_call *call, bool masquerade, struct error *err);
 int attach_collect(struct plugin_call *call, struct error *err);

@@ -414,13 +414,6 @@ static int bridge_add(struct plugin_call *call, struct cni_result *result, struc
 
 /* --- the other commands ------------------------------------------------------------------------------------------ */
 
-static int bridge_del(struct plugin_call *call, struct error *err) {
-        struct bridge_options conf;
-        int r = bridge_options_parse(call, &conf, err);
-
-        return r < 0 ? r : attach_detach(call, conf.masquerade, err);
-}
-
 /* What prevResult says of the bridge, or NULL. */
 static const struct cni_interface *previous_bridge(struct plugin_call *call, const struct bridge_options *conf) {
         const struct cni_interface *interface;
@@ -489,17 +482,10 @@ static int bridge_status(struct plugin_call *call, struct error *err) {
         return r < 0 ? r : attach_status(call, conf.masquerade, err);
 }
 
-static int bridge_gc(struct plugin_call *call, struct error *err) {
-        struct bridge_options conf;
-        int r = bridge_options_parse(call, &conf, err);
-
-        return r < 0 ? r : attach_collect(call, err);
-}
-
 const struct plugin plugin_bridge = {.type = "bridge",
                                      .summary = "link a container to a bridge of this host",
                                      .add = bridge_add,
-                                     .del = bridge_del,
+                                     .del = attach_detach,
                                      .check = bridge_check,
                                      .status = bridge_status,
-                                     .gc = bridge_gc};
+                                     .gc = attach_collect};

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "../lib/cleanup.h"
+#include "../lib/log.h"
 #include "../lib/path.h"
 #include "../lib/str.h"
 
@@ -81,19 +83,24 @@ static int read_environment(struct plugin_call *call, const struct command_row *
                          {NEED_NETNS, "CNI_NETNS", &call->netns},
                          {NEED_IFNAME, "CNI_IFNAME", &call->ifname}};
 
+        _cleanup_str_buf_ struct str_buf missing = {0};
+
         call->path = environment("CNI_PATH");
         call->arguments = environment("CNI_ARGS");
         for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
                 *variables[i].target = environment(variables[i].name);
                 if (row->needs & variables[i].need && (*variables[i].target)[0] == '\0')
-                        return plugin_fail(call, CNI_CODE_INVALID_ENVIRONMENT, err, EINVAL,
-                                           "%s: %s needs it, but it is not set", variables[i].name, row->name);
+                        str_buf_printf(&missing, "%s%s", missing.size ? ", " : "", variables[i].name);
         }
+        if (missing.size)
+                return plugin_fail(call, CNI_CODE_INVALID_ENVIRONMENT, err, EINVAL, "%s: %s needs %s, but %s not set",
+                                   missing.data, row->name, strchr(missing.data, ',') ? "them" : "it",
+                                   strchr(missing.data, ',') ? "they are" : "it is");
         if (call->container_id[0] && !path_is_id(call->container_id))
                 return plugin_fail(call, CNI_CODE_INVALID_ENVIRONMENT, err, EINVAL,
                                    "CNI_CONTAINERID: '%.64s': must begin with a letter or digit, then letters, digits, "
-                                   "_ . and -",
-                                   call->container_id);
+                                   "_ . and -, %d at most",
+                                   call->container_id, NAME_MAX);
         if (row->needs & NEED_IFNAME && !ifname_is_valid(call->ifname))
                 return plugin_fail(call, CNI_CODE_INVALID_ENVIRONMENT, err, EINVAL,
                                    "CNI_IFNAME: '%.64s' is not a name for a network link (1 to %d characters, no / : "
@@ -123,7 +130,7 @@ static int open_netns(struct plugin_call *call, struct error *err) {
         _cleanup_fd_ int fd = -1;
         struct statfs fs;
 
-        if (call->netns[0] == '\0' || call->command == PLUGIN_VERSION)
+        if (call->netns[0] == '\0')
                 return 0;
         fd = open(call->netns, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (fd < 0 && call->command == PLUGIN_DEL)
@@ -143,21 +150,27 @@ static int open_netns(struct plugin_call *call, struct error *err) {
 }
 
 static int parse_valid_attachments(struct plugin_call *call, struct error *err) {
-        const struct json *list = NULL;
-        size_t i = 0;
-        int r;
-
-        r = json_get_array(call->conf, "cni.dev/valid-attachments", &list, err);
         /* Some runtimes call it so, as an example in the specification did. */
-        if (r >= 0 && !list)
-                r = json_get_array(call->conf, "cni.dev/attachments", &list, err);
-        if (r < 0 || call->command != PLUGIN_GC)
+        static const char *const names[] = {"cni.dev/valid-attachments", "cni.dev/attachments"};
+        const struct json *list = NULL;
+        bool given = false;
+        size_t i = 0;
+        int r = 0;
+
+        if (call->command != PLUGIN_GC)
+                return 0;
+        for (size_t n = 0; r >= 0 && !list && n < ARRAY_SIZE(names); n++) {
+                r = json_get_array(call->conf, names[n], &list, err);
+                /* libcni writes null when no attachment is valid. */
+                given |= json_has(call->conf, names[n]);
+        }
+        if (r < 0)
                 return r;
-        if (!list)
+        if (!given)
                 return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
                                    "cni.dev/valid-attachments: GC needs it, but it is missing");
-        call->valid = arena_alloc(call->arena, list->count + 1, sizeof(*call->valid));
-        json_for_each (item, list) {
+        call->valid = arena_alloc(call->arena, list ? list->count + 1 : 1, sizeof(*call->valid));
+        for (const struct json *item = list ? list->first : NULL; item; item = item->next) {
                 const struct json *id, *ifname;
 
                 r = json_require(item, "containerID", &id, err);
@@ -183,7 +196,8 @@ static int parse_version(struct plugin_call *call, const struct command_row *row
         if (r < 0)
                 return r;
         if (!version)
-                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL, "cniVersion: required, but missing");
+                return plugin_fail(call, CNI_CODE_INCOMPATIBLE_VERSION, err, EINVAL,
+                                   "cniVersion: required, but missing");
         if (!cni_version_supported(version)) {
                 (void) plugin_fail(call, CNI_CODE_INCOMPATIBLE_VERSION, err, EPROTONOSUPPORT,
                                    "cniVersion: %.32s is not supported", version);
@@ -196,19 +210,38 @@ static int parse_version(struct plugin_call *call, const struct command_row *row
         return 0;
 }
 
-static int parse_conf(struct plugin_call *call, const struct command_row *row, struct error *err) {
+/* DEL does what it can without a result that makes no sense. */
+static int parse_previous(struct plugin_call *call, struct error *err) {
         const struct json *previous = NULL;
+        struct error own = {0};
+        int r = json_get_object(call->conf, "prevResult", &previous, &own);
+
+        if (r >= 0 && previous)
+                r = cni_result_parse(call->arena, previous, &call->previous, &own);
+        call->has_previous = r >= 0 && previous;
+        if (r >= 0)
+                return 0;
+        call->previous = (struct cni_result){0};
+        if (call->command == PLUGIN_DEL) {
+                log_warning("%s: DEL goes on without", own.message);
+                return 0;
+        }
+        *err = own;
+        return r;
+}
+
+static int parse_conf(struct plugin_call *call, const struct command_row *row, struct error *err) {
+        /* The reference plugins tell no capitals from small letters in names of members. */
+        static const struct json_limits limits = {.fold_keys = true};
         int r;
 
-        r = json_parse(call->arena, call->input, call->input_size, NULL, &call->conf, err);
+        r = json_parse(call->arena, call->input, call->input_size, &limits, &call->conf, err);
         if (r >= 0)
                 r = json_expect(call->conf, JSON_OBJECT, err);
         if (r < 0) {
                 call->code = CNI_CODE_DECODING_FAILURE;
                 return error_wrap(err, "standard input");
         }
-        if (row->command == PLUGIN_VERSION)
-                return json_get_string(call->conf, "cniVersion", &call->version, err);
         r = parse_version(call, row, err);
         if (r >= 0)
                 r = json_get_string(call->conf, "name", &call->network, err);
@@ -216,8 +249,6 @@ static int parse_conf(struct plugin_call *call, const struct command_row *row, s
                 r = json_get_string(call->conf, "type", &call->type, err);
         if (r >= 0)
                 r = json_get_object(call->conf, "runtimeConfig", &call->runtime, err);
-        if (r >= 0)
-                r = json_get_object(call->conf, "prevResult", &previous, err);
         if (r >= 0)
                 r = parse_valid_attachments(call, err);
         if (r < 0)
@@ -228,13 +259,7 @@ static int parse_conf(struct plugin_call *call, const struct command_row *row, s
                                    "and -",
                                    call->network ? "'" : "", call->network ? call->network : "missing",
                                    call->network ? "'" : "");
-        if (previous) {
-                r = cni_result_parse(call->arena, previous, &call->previous, err);
-                if (r < 0)
-                        return r;
-                call->has_previous = true;
-        }
-        return 0;
+        return parse_previous(call, err);
 }
 
 static int find_plugin(struct plugin_call *call, const char *type, const struct plugin **out, struct error *err) {
@@ -252,13 +277,18 @@ static int find_plugin(struct plugin_call *call, const char *type, const struct 
         return 0;
 }
 
+/* Unlike all others, VERSION may come without standard input, or with anything on it. */
 static void print_versions(const struct plugin_call *call) {
         _cleanup_json_writer_ struct json_writer writer = {0};
         _cleanup_free_ char *text = NULL;
+        const struct json *conf = NULL;
+        const char *version = NULL;
 
+        if (json_parse(call->arena, call->input, call->input_size, NULL, &conf, NULL) >= 0)
+                (void) json_get_string(conf, "cniVersion", &version, NULL);
         json_begin_object(&writer, NULL);
         json_put_string(&writer, "cniVersion",
-                        call->version && cni_version_supported(call->version) ? call->version : CNI_VERSION_LATEST);
+                        version && cni_version_supported(version) ? version : CNI_VERSION_LATEST);
         json_put_strings(&writer, "supportedVersions", cni_versions);
         json_end_object(&writer);
         text = json_writer_take(&writer);
@@ -288,18 +318,14 @@ static int run_command(struct plugin_call *call, const char *type, const struct 
         r = read_environment(call, row, err);
         if (r < 0)
                 return r;
-        /* Unlike all others, VERSION may come without standard input. */
-        if (row->needs & NEED_CONF || call->input_size) {
-                r = parse_conf(call, row, err);
-                if (r < 0)
-                        return r;
-        }
         if (row->command == PLUGIN_VERSION) {
                 print_versions(call);
                 return 0;
         }
-        r = find_plugin(call, type, &plugin, err);
+        r = parse_conf(call, row, err);
         if (r >= 0)
+                r = find_plugin(call, type, &plugin, err);
+        if (r >= 0 && !plugin->without_netns)
                 r = open_netns(call, err);
         if (r < 0)
                 return r;

@@ -197,7 +197,8 @@ static int move(struct netlink *from, const struct link_info *link, int netns_fd
 
 static int move_back(struct netlink *container, const char *ifname, struct error *err) {
         _cleanup_fd_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-        struct link_info link;
+        _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
+        struct link_info link, other;
         int r;
 
         if (own < 0)
@@ -206,6 +207,14 @@ static int move_back(struct netlink *container, const char *ifname, struct error
         /* Gone already, or never ours: then it has no alias to go back to. */
         if (r < 0 || link.alias[0] == '\0')
                 return 0;
+        r = link_open(-1, &host, err);
+        if (r < 0)
+                return r;
+        /* The kernel would move the link and only then see that the name is taken. */
+        if (link_find(&host, link.alias, &other, NULL) >= 0) {
+                (void) error_set(err, EEXIST, "cannot move link %s back: this host has another %s", ifname, link.alias);
+                return error_hint(err, "rename or remove that one, and detach again");
+        }
         return move(container, &link, own, link.alias, "", err);
 }
 

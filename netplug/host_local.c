@@ -313,7 +313,7 @@ static int read_resolv_conf(struct plugin_call *call, const char *path, struct c
         if (r < 0)
                 return error_wrap(err, "ipam.resolvConf");
         for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
-                char *words = line, *key;
+                char *words = line + strspn(line, " \t"), *key;
 
                 line[strcspn(line, "#;\r")] = '\0';
                 key = strsep(&words, " \t");
@@ -439,6 +439,7 @@ static int host_local_gc(struct plugin_call *call, struct error *err) {
 
 const struct plugin plugin_host_local = {.type = "host-local",
                                          .summary = "IPAM: addresses from ranges, leased on this host",
+                                         .without_netns = true,
                                          .add = host_local_add,
                                          .del = host_local_del,
                                          .check = host_local_check,

@@ -97,6 +97,12 @@ int lease_give_back(struct lease_store *store, const struct cni_address *address
         return remove_lease(store, cni_address_text(address, name), err);
 }
 
+/* A lease without a link is the container's, whichever link is asked for. */
+static bool belongs_to(const struct lease_owner *owner, const char *container_id, const char *ifname) {
+        return str_equal(owner->container_id, container_id) &&
+               (str_empty(owner->ifname) || str_equal(owner->ifname, ifname));
+}
+
 /* Reads who a lease belongs to. 1, 0: no such file, -EBADMSG: not a lease. */
 static int read_lease(struct lease_store *store, const char *name, struct lease_owner *owner, char text[LEASE_MAX]) {
         _cleanup_fd_ int fd = openat(store->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -110,6 +116,11 @@ static int read_lease(struct lease_store *store, const char *name, struct lease_
                 return -EBADMSG;
         text[size] = '\0';
         line = strchr(text, '\n');
+        /* As reference plugins before 0.8 wrote it. */
+        if (!line && path_is_id(text)) {
+                *owner = (struct lease_owner){.container_id = text, .ifname = ""};
+                return 1;
+        }
         if (!line)
                 return -EBADMSG;
         end = line > text && line[-1] == '\r' ? line - 1 : line;
@@ -139,7 +150,8 @@ int lease_holder(struct lease_store *store, const char *address, char holder[512
                 return error_hint(err, "remove the file if no container uses the address");
         }
         if (r > 0)
-                (void) snprintf(holder, 512, "%.480s %.16s", owner.container_id, owner.ifname);
+                (void) snprintf(holder, 512, "%.480s%s%.16s", owner.container_id, str_empty(owner.ifname) ? "" : " ",
+                                owner.ifname);
         return r;
 }
 
@@ -216,8 +228,7 @@ static int find_owner(struct lease_store *store, const char *name, int r, const 
 
         (void) store;
         (void) err;
-        if (r > 0 && str_equal(owner->container_id, search->owner->container_id) &&
-            str_equal(owner->ifname, search->owner->ifname))
+        if (r > 0 && belongs_to(owner, search->owner->container_id, search->owner->ifname))
                 str_list_add(search->found, name);
         return 0;
 }
@@ -275,8 +286,7 @@ static int collect_lease(struct lease_store *store, const char *name, int r, con
         if (r <= 0)
                 return 0;
         for (size_t i = 0; i < collection->count; i++)
-                if (str_equal(collection->valid[i].container_id, owner->container_id) &&
-                    str_equal(collection->valid[i].ifname, owner->ifname))
+                if (belongs_to(owner, collection->valid[i].container_id, collection->valid[i].ifname))
                         return 0;
         r = remove_lease(store, name, err);
         if (r >= 0)

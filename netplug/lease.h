@@ -1,7 +1,7 @@
 /*
  * lease.h: addresses that are taken, one file an address below
  * DATADIR/NETWORK, as the reference host-local plugin keeps them: the file is
- * named after the address and holds "CONTAINERID\r\nIFNAME". A lease appears
+ * named after the address and holds "CONTAINERID\r\nIFNAME", old ones "CONTAINERID" alone. A lease appears
  * with its content in one step, so that a crash leaves a whole one or none.
  *
  * .owners/CONTAINERID:IFNAME is a link whose text lists the owner's addresses.

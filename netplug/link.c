@@ -1,5 +1,6 @@
 #include "link.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
@@ -103,19 +104,27 @@ int link_open(int netns_fd, struct netlink *out, struct error *err) {
         return r;
 }
 
-static void mac_text(const uint8_t bytes[6], char out[LINK_MAC_SIZE]) {
+void link_mac_text(const uint8_t bytes[6], char out[LINK_MAC_SIZE]) {
         (void) snprintf(out, LINK_MAC_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3],
                         bytes[4], bytes[5]);
 }
 
 int link_mac_parse(const char *text, uint8_t out[6]) {
-        int used = 0;
+        const size_t length = strlen(text);
+        const char separator = length == 17 ? text[2] : length == 14 ? text[4] : '\0';
+        const int together = length == 17 ? 1 : 2; /* bytes */
 
-        if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &out[0], &out[1], &out[2], &out[3], &out[4], &out[5],
-                   &used) != 6 ||
-            used != LINK_MAC_SIZE - 1 || text[used] != '\0' || out[0] & 1)
+        if (length == 17 ? separator != ':' && separator != '-' : separator != '.')
                 return -EINVAL;
-        return 0;
+        for (int i = 0; i < 6; i++) {
+                if (i > 0 && i % together == 0 && *text++ != separator)
+                        return -EINVAL;
+                if (!isxdigit((unsigned char) text[0]) || sscanf(text, "%2hhx", &out[i]) != 1 ||
+                    !isxdigit((unsigned char) text[1]))
+                        return -EINVAL;
+                text += 2;
+        }
+        return out[0] & 1 ? -EINVAL : 0;
 }
 
 void link_mac_random(char out[LINK_MAC_SIZE]) {
@@ -124,7 +133,7 @@ void link_mac_random(char out[LINK_MAC_SIZE]) {
         if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
                 abort();
         bytes[0] = (uint8_t) ((bytes[0] & 0xfc) | 2);
-        mac_text(bytes, out);
+        link_mac_text(bytes, out);
 }
 
 /* Copies a text attribute, cut to the room there is. */
@@ -186,7 +195,7 @@ static bool read_link(struct nlmsghdr *header, struct link_info *info) {
         read_kind(found[IFLA_LINKINFO], info);
         read_ipv6(found[IFLA_AF_SPEC], info);
         if (found[IFLA_ADDRESS] && nla_len(found[IFLA_ADDRESS]) == 6)
-                mac_text(nla_data(found[IFLA_ADDRESS]), info->mac);
+                link_mac_text(nla_data(found[IFLA_ADDRESS]), info->mac);
         return true;
 }
 

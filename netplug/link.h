@@ -61,8 +61,11 @@ int link_list(struct netlink *netlink, link_handler handler, void *context, stru
 /** The number by which links here name another namespace that they lead to; -1: none does. */
 int link_netns_number(struct netlink *netlink, int netns_fd);
 
-/** Reads "02:42:ac:11:00:02". Returns 0 or -EINVAL. */
+/** Reads "02:42:ac:11:00:02", "02-42-ac-11-00-02" or "0242.ac11.0002". Returns 0, or -EINVAL also for a group's. */
 int link_mac_parse(const char *text, uint8_t out[6]);
+
+/** Writes the first of these forms. */
+void link_mac_text(const uint8_t bytes[6], char out[LINK_MAC_SIZE]);
 
 /** A random, locally administered address, as text. */
 void link_mac_random(char out[LINK_MAC_SIZE]);

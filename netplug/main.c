@@ -87,7 +87,7 @@ int main(int argc, char **argv) {
                                name, argv[1]);
                 return EXIT_FAILURE;
         }
-        if (!getenv("CNI_COMMAND")) {
+        if (str_empty(getenv("CNI_COMMAND"))) {
                 print_help(stdout);
                 return EXIT_SUCCESS;
         }

@@ -139,7 +139,6 @@ static int parse_host_address(const struct json *mapping, struct cni_address *ou
         return r < 0 ? json_error(json_get(mapping, "hostIP"), err, EINVAL, "'%.64s' is not an IP address", text) : 0;
 }
 
-/* Reads one mapping. Returns 1, 0 when it asks for nothing (host port 0), or a negative errno. */
 static int parse_mapping(const struct json *mapping, struct nft_port *out, struct error *err) {
         int64_t host_port = 0, container_port = 0;
         int r;
@@ -154,12 +153,12 @@ static int parse_mapping(const struct json *mapping, struct nft_port *out, struc
                 r = parse_host_address(mapping, &out->host_address, err);
         if (r < 0)
                 return r;
-        if (container_port == 0)
-                return json_error(mapping, err, EINVAL, "containerPort: required, 1 to 65535");
+        if (host_port == 0 || container_port == 0)
+                return json_error(mapping, err, EINVAL, "%s: required, 1 to 65535",
+                                  host_port == 0 ? "hostPort" : "containerPort");
         out->host_port = (uint16_t) host_port;
         out->container_port = (uint16_t) container_port;
-        r = parse_protocol(mapping, &out->protocol, err);
-        return r < 0 ? r : host_port != 0;
+        return parse_protocol(mapping, &out->protocol, err);
 }
 
 static int compare_ports(const void *a, const void *b) {
@@ -232,10 +231,9 @@ static int parse_ports(struct plugin_call *call, struct portmap_conf *conf, stru
                 return json_error(mappings, err, EINVAL, "more than %d ports", PORTS_MAX);
         conf->ports = arena_alloc(call->arena, mappings->count + 1, sizeof(*conf->ports));
         json_for_each (mapping, mappings) {
-                r = parse_mapping(mapping, &conf->ports[conf->port_count], err);
+                r = parse_mapping(mapping, &conf->ports[conf->port_count++], err);
                 if (r < 0)
                         return r;
-                conf->port_count += (size_t) r;
         }
         return join_ports(call, conf, err);
 }

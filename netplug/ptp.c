@@ -163,13 +163,6 @@ static int ptp_add(struct plugin_call *call, struct cni_result *result, struct e
         return r;
 }
 
-static int ptp_del(struct plugin_call *call, struct error *err) {
-        struct configuration conf;
-        int r = parse_configuration(call, &conf, err);
-
-        return r < 0 ? r : attach_detach(call, conf.masquerade, err);
-}
-
 static int ptp_check(struct plugin_call *call, struct error *err) {
         struct configuration conf;
         int r;
@@ -194,7 +187,7 @@ static int ptp_status(struct plugin_call *call, struct error *err) {
 const struct plugin plugin_ptp = {.type = "ptp",
                                   .summary = "link a container to this host alone",
                                   .add = ptp_add,
-                                  .del = ptp_del,
+                                  .del = attach_detach,
                                   .check = ptp_check,
                                   .status = ptp_status,
                                   .gc = attach_collect};

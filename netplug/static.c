@@ -151,6 +151,7 @@ static int static_status(struct plugin_call *call, struct error *err) {
 
 const struct plugin plugin_static = {.type = "static",
                                      .summary = "IPAM: addresses that the configuration names",
+                                     .without_netns = true,
                                      .add = static_add,
                                      .del = static_nothing,
                                      .check = static_check,

@@ -293,12 +293,17 @@ static void put_route(struct json_writer *writer, const struct cni_route *route,
         json_end_object(writer);
 }
 
+static void put_strings(struct json_writer *writer, const char *key, const char *const *list) {
+        if (list && list[0])
+                json_put_strings(writer, key, list);
+}
+
 static void put_dns(struct json_writer *writer, const struct cni_dns *dns) {
         json_begin_object(writer, "dns");
-        json_put_strings(writer, "nameservers", dns->nameservers);
+        put_strings(writer, "nameservers", dns->nameservers);
         json_put_string(writer, "domain", dns->domain);
-        json_put_strings(writer, "search", dns->search);
-        json_put_strings(writer, "options", dns->options);
+        put_strings(writer, "search", dns->search);
+        put_strings(writer, "options", dns->options);
         json_end_object(writer);
 }
 

@@ -112,6 +112,15 @@ int capabilities_resolve(const struct runtime_process *process, bool in_user_nam
         return 0;
 }
 
+void capabilities_keep(struct capability_sets *sets, unsigned int number) {
+        uint64_t held = 0;
+
+        if (own_permitted(&held, NULL) < 0 || !(held & BIT(number)))
+                return;
+        sets->permitted |= BIT(number);
+        sets->effective |= BIT(number);
+}
+
 /* An error about one capability, by its name. */
 static int refuse(const char *what, unsigned int number, struct error *err) {
         _cleanup_arena_ struct arena *arena = arena_new();

@@ -28,6 +28,9 @@ struct capability_sets {
 int capabilities_resolve(const struct runtime_process *process, bool in_user_namespace, struct capability_sets *out,
                          struct error *err);
 
+/** Adds a capability (CAP_*) to those that are permitted and effective, where this process holds it. */
+void capabilities_keep(struct capability_sets *sets, unsigned int number);
+
 /**
  * First half, while still privileged: drops the bounding set to the given one and
  * sets PR_SET_KEEPCAPS so that the change of user leaves the permitted set.

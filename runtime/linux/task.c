@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -152,28 +153,38 @@ static int change_directory(const char *cwd, struct error *err) {
         return check_cwd(cwd, err);
 }
 
-/*
- * Without no_new_privs the filter needs CAP_SYS_ADMIN, so it must be in place before that is
- * gone; and a listener must be handed over while the parent is there. Else it is loaded last.
- */
+/* The filter is made for the program, not for us, and is loaded last; but a listener is handed over by `create`. */
 static bool loads_early(const struct task *task) {
-        return task->seccomp && (!task->process->no_new_privileges || task->seccomp->notify);
+        return task->seccomp && task->seccomp->notify;
+}
+
+/*
+ * Without no_new_privs a filter takes CAP_SYS_ADMIN to load, so that is kept till then. The program does not get it:
+ * execve(2) works out its capabilities from the inheritable, bounding and ambient sets alone.
+ */
+static struct capability_sets sets_until_filter(const struct task *task) {
+        static const struct capability_sets none = {0};
+        struct capability_sets sets = task->capabilities ? *task->capabilities : none;
+
+        if (task->seccomp && !task->process->no_new_privileges)
+                capabilities_keep(&sets, CAP_SYS_ADMIN);
+        return sets;
 }
 
 static int load_filter(const struct task *task, int *listener, struct error *err) {
-        int r = seccomp_program_load(task->seccomp, err);
+        int r = fd_cloexec_from(3 + (unsigned int) task->preserve_fds);
 
         if (r < 0)
-                return r;
-        if (task->seccomp->notify)
+                return error_errno(err, -r, "the runtime's own files cannot be kept from the container");
+        r = task->seccomp ? seccomp_program_load(task->seccomp, err) : 0;
+        if (r >= 0 && listener)
                 *listener = r;
-        return 0;
+        return r < 0 ? r : 0;
 }
 
 int task_confine(const struct task *task, int *listener, struct error *err) {
-        static const struct capability_sets none = {0};
         const struct runtime_process *process = task->process;
-        const struct capability_sets *sets = task->capabilities ? task->capabilities : &none;
+        const struct capability_sets sets = sets_until_filter(task);
         int early;
         int r;
 
@@ -184,12 +195,11 @@ int task_confine(const struct task *task, int *listener, struct error *err) {
                 return error_errno(err, errno, "process.noNewPrivileges");
         /* Root may enter a directory that the user may not, and the other way round (NFS): try both, as runc does. */
         early = chdir(process->cwd);
-        if (loads_early(task) && (r = load_filter(task, listener, err)) < 0)
+        if ((r = capabilities_drop_bounding(&sets, err)) < 0 || (r = set_user(task, err)) < 0 ||
+            (r = capabilities_apply(&sets, err)) < 0 ||
+            (r = early < 0 ? change_directory(process->cwd, err) : check_cwd(process->cwd, err)) < 0)
                 return r;
-        if ((r = capabilities_drop_bounding(sets, err)) < 0 || (r = set_user(task, err)) < 0 ||
-            (r = capabilities_apply(sets, err)) < 0)
-                return r;
-        return early < 0 ? change_directory(process->cwd, err) : check_cwd(process->cwd, err);
+        return loads_early(task) ? load_filter(task, listener, err) : 0;
 }
 
 /*
@@ -263,14 +273,10 @@ static const char **environment(const struct task *task) {
 }
 
 int task_load_filter(struct task *task, struct error *err) {
-        int r = fd_cloexec_from(3 + (unsigned int) task->preserve_fds);
+        int r = loads_early(task) ? 0 : load_filter(task, NULL, err);
 
-        if (r < 0)
-                return error_errno(err, -r, "the runtime's own files cannot be kept from the container");
-        if (task->seccomp && !loads_early(task) && (r = seccomp_program_load(task->seccomp, err)) < 0)
-                return r;
-        task->filter_loaded = true;
-        return 0;
+        task->filter_loaded = r == 0;
+        return r;
 }
 
 int task_execute(struct task *task, const char *path, struct error *err) {

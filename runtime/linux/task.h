@@ -36,8 +36,8 @@ int task_listen_fds(void);
 int task_find_program(const struct runtime_process *process, char **path, struct error *err);
 
 /**
- * Gives up what the program may not have: limits, user, groups, capabilities; changes
- * to the working directory; loads the filter early if it needs the privilege.
+ * Gives up what the program may not have: limits, user, groups, capabilities (but what loading the filter takes);
+ * changes to the working directory; loads a filter that has a listener.
  * @listener: set to the seccomp listener fd or -1
  */
 int task_confine(const struct task *task, int *listener, struct error *err);

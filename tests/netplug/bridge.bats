@@ -63,10 +63,23 @@ teardown() {
 }
 
 @test "mtu, mac, hairpinMode and promiscMode are honoured" {
-        BRIDGE='.mtu = 1400 | .runtimeConfig.mac = "02:11:22:33:44:55"'
+        BRIDGE='.mtu = 1400 | .runtimeConfig.mac = "02-11-22-AA-44-55"'
         attach c1
+        assert_equal "$(jq -r '.interfaces[2].mac' <<<"$RESULT")" 02:11:22:aa:44:55
+        [[ $(jq -r '.interfaces[1].name' <<<"$RESULT") =~ ^veth[0-9a-v]{11}$ ]]
         assert_equal "$(in_container c1 ip -j link show eth0 | jq -r '.[0].mtu')" 1400
-        assert_equal "$(in_container c1 ip -j link show eth0 | jq -r '.[0].address')" 02:11:22:33:44:55
+        assert_equal "$(in_container c1 ip -j link show eth0 | jq -r '.[0].address')" 02:11:22:aa:44:55
+        detach c1
+        for mac in 0211.22aa.4455 02:11:22:AA:44:55; do
+                BRIDGE=".runtimeConfig.mac = \"$mac\"" attach c1
+                assert_equal "$(jq -r '.interfaces[2].mac' <<<"$RESULT")" 02:11:22:aa:44:55
+                detach c1
+        done
+        for mac in 0211.22aa:4455 02:11:22-aa-44-55 2:11:22:aa:44:555 02:11:22:aa:44:5g 03:11:22:aa:44:55; do
+                run cni ADD bridge c1 "$(bridge_conf ".runtimeConfig.mac = \"$mac\"")"
+                assert_cni_error 7 "mac: '$mac'"
+        done
+        attach c1
         run in_host ip -d link show "$(jq -r '.interfaces[1].name' <<<"$RESULT")"
         assert_output_contains "hairpin on"
         BRIDGE='.hairpinMode = false | .promiscMode = true'

@@ -133,7 +133,7 @@ ipam() {
 }
 
 @test "a lease that is garbage is reported and its address not given out" {
-        local garbage=('' '\n' '\0' 'c1' 'c1\r\n' 'c1\n\neth0' '\nc1\r\neth0' 'c1\r\neth0\0' '../c1\r\neth0'
+        local garbage=('' '\n' '\0' '../c1' 'c1\r\n' 'c1\n\neth0' '\nc1\r\neth0' 'c1\r\neth0\0' '../c1\r\neth0'
                 'c1\r\neth0\r\nmore' 'c1\r\nname-of-16-chars' 'c1\r\neth0:1' 'c1\r\n../eth0' 'A\n\xff\x80\x1b[2J\x01\xfe'
                 "c1\\r\\n$(printf '%1000s')") expected=() i
         mkdir -p "$LEASES/$NETWORK"
@@ -150,6 +150,21 @@ ipam() {
         cni DEL host-local c1 "$(ipam)"
         assert_exists "$LEASES/$NETWORK/10.77.0.2"
         refute_exists "$LEASES/$NETWORK/10.77.0.$((i + 3))"
+}
+
+@test "a lease of an old plugin, which names no link, is its container's" {
+        mkdir -p "$LEASES/$NETWORK"
+        printf c1 >"$LEASES/$NETWORK/10.77.0.2"
+        printf c2 >"$LEASES/$NETWORK/10.77.0.3"
+        run cni ADD host-local c3 "$(ipam)"
+        assert_equal "$(address_of "$output")" 10.77.0.4
+        cni DEL host-local c1 "$(ipam)"
+        refute_exists "$LEASES/$NETWORK/10.77.0.2"
+        cni GC host-local c1 "$(ipam '."cni.dev/valid-attachments" = [{containerID: "c2", ifname: "eth0"}]')"
+        assert_exists "$LEASES/$NETWORK/10.77.0.3"
+        refute_exists "$LEASES/$NETWORK/10.77.0.4"
+        cni GC host-local c1 "$(ipam '."cni.dev/valid-attachments" = null')"
+        refute_exists "$LEASES/$NETWORK/10.77.0.3"
 }
 
 @test "garbage as the last address only means to begin at the start" {
@@ -175,7 +190,7 @@ ipam() {
 }
 
 @test "resolvConf becomes the result's dns" {
-        printf 'nameserver 10.0.0.53 # ours\nsearch example.org example.net\noptions ndots:2\n' >"$BATS_TEST_TMPDIR/resolv.conf"
+        printf 'nameserver 10.0.0.53 # ours\n\t search example.org example.net\noptions ndots:2\n' >"$BATS_TEST_TMPDIR/resolv.conf"
         run cni ADD host-local c1 "$(ipam ".ipam.resolvConf = \"$BATS_TEST_TMPDIR/resolv.conf\"")"
         assert_success
         assert_equal "$(jq -c .dns <<<"$output")" '{"nameservers":["10.0.0.53"],"search":["example.org","example.net"],"options":["ndots:2"]}'

@@ -183,6 +183,21 @@ static_conf() {
         assert_equal "$(host_state)" "$before"
 }
 
+@test "host-device leaves the link in the container while the host has another of its name" {
+        in_host ip link add dev0 type veth peer name dev1
+        conf=$(conf_with host-device '.device = "dev0"')
+        cni ADD host-device c1 "$conf"
+        in_host ip link add dev0 type veth peer name dev2
+        run cni DEL host-device c1 "$conf"
+        assert_cni_error 100 "dev0" "rename or remove"
+        in_container c1 ip link show up dev eth0 | grep -q eth0
+        in_host ip link delete dev0
+        cni DEL host-device c1 "$conf"
+        in_host ip link show dev0
+        run in_host ip link show eth0
+        assert_failure
+}
+
 @test "host-device finds the link by its hardware address or its path, and says what it cannot find" {
         in_host ip link add dev0 address 02:00:00:00:00:bb type veth peer name dev1
         conf=$(conf_with host-device 'del(.ipam) | .hwaddr = "02:00:00:00:00:BB"')

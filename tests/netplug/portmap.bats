@@ -286,6 +286,9 @@ teardown() {
         PORTS='[{"hostPort": 8080}]'
         run cni ADD portmap c1 "$(plugin_conf portmap)"
         assert_cni_error 7 "runtimeConfig.portMappings[0]" "containerPort"
+        PORTS='[{"hostPort": 0, "containerPort": 80}]'
+        run cni ADD portmap c1 "$(plugin_conf portmap)"
+        assert_cni_error 7 "hostPort"
         PORTS='[{"hostPort": 80800, "containerPort": 80}]'
         run cni ADD portmap c1 "$(plugin_conf portmap)"
         assert_cni_error 7 "hostPort"

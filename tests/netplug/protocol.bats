@@ -39,6 +39,9 @@ teardown() {
         run in_host env CNI_COMMAND=VERSION "$CNI_PLUGINS/portmap" <<<'{"cniVersion": "0.4.0"}'
         assert_success
         assert_equal "$(jq -r .cniVersion <<<"$output")" 0.4.0
+        run in_host env CNI_COMMAND=VERSION "$CNI_PLUGINS/portmap" <<<'{"cniVersion":'
+        assert_success
+        assert_equal "$(jq -r .cniVersion <<<"$output")" 1.1.0
 }
 
 @test "the type in the configuration chooses the plugin when run as netplug" {
@@ -81,7 +84,51 @@ teardown() {
         run cni ADD bridge c1 "$(bridge_conf '.cniVersion = "9.9.9"')"
         assert_cni_error 1 "9.9.9" "supported"
         run cni ADD bridge c1 "$(bridge_conf 'del(.cniVersion)')"
-        assert_cni_error 7 "cniVersion"
+        assert_cni_error 1 "cniVersion"
+}
+
+@test "GC without a list of attachments is refused, and null is an empty list" {
+        cni ADD bridge c1 "$(bridge_conf)"
+        run cni GC bridge c1 "$(bridge_conf)"
+        assert_cni_error 7 "cni.dev/valid-attachments"
+        in_container c1 ip link show eth0
+        cni GC bridge c1 "$(bridge_conf '.["cni.dev/valid-attachments"] = null')"
+        ! in_container c1 ip link show eth0
+        cni DEL bridge c1 "$(bridge_conf)"
+        assert_nothing_left "$BEFORE"
+}
+
+@test "DEL cleans up whatever else is wrong with the configuration" {
+        for change in '.hairpinMode = true | .promiscMode = true' '.mtu = -1' '.vlan = 5000' '.vlanTrunk = 3' \
+                '.bridge = "a-name-that-is-too-long"' '.ipMasq = "yes"' '.ipMasqBackend = "none"' \
+                '.args.cni.mac = "nonsense"' '.disableContainerInterface = true' '.prevResult = 7' \
+                '.prevResult = {cniVersion: "0.2.0"}' '.["cni.dev/valid-attachments"] = 7' \
+                '.prevResult = {cniVersion: "1.0.0", interfaces: [], ips: [{address: "10.77.0.2/24", interface: 9}]}' \
+                '.prevResult = {cniVersion: "1.0.0", ips: [{address: "here"}]}'; do
+                cni ADD bridge c1 "$(bridge_conf)" >/dev/null
+                run cni DEL bridge c1 "$(bridge_conf "$change")"
+                assert_success
+                assert_nothing_left "$BEFORE" || assert_fail "$change"
+                run cni ADD ptp c1 "$(bridge_conf '.type = "ptp"')"
+                assert_success
+                run cni DEL ptp c1 "$(bridge_conf ".type = \"ptp\" | $change")"
+                assert_success
+                assert_nothing_left "$BEFORE" || assert_fail "ptp: $change"
+        done
+        for plugin in portmap firewall tuning bandwidth; do
+                run cni DEL $plugin c1 "$(bridge_conf ".type = \"$plugin\" | .prevResult = {cniVersion: \"1.0.0\", ips: [{}]}")"
+                assert_success
+        done
+}
+
+@test "members are known whatever the case of their names, as by the reference plugins" {
+        run cni ADD bridge c1 "$(bridge_conf '.RuntimeConfig = {MAC: "02:00:00:00:00:07"} | .MTU = 1400')"
+        assert_success
+        assert_equal "$(jq -r '.interfaces[2].mac' <<<"$output")" 02:00:00:00:00:07
+        assert_equal "$(jq -r '.interfaces[2].mtu' <<<"$output")" 1400
+        cni DEL bridge c1 "$(bridge_conf)"
+        run cni ADD bridge c1 "$(bridge_conf '.MTU = 1300 | .mtu = 1400')"
+        assert_equal "$(jq -r '.interfaces[2].mtu' <<<"$output")" 1400
 }
 
 @test "CHECK needs 0.4.0, STATUS and GC need 1.1.0" {
@@ -120,6 +167,8 @@ END
         assert_cni_error 4 "CNI_NETNS"
         run in_host env CNI_COMMAND=DEL CNI_CONTAINERID=c1 "$CNI_PLUGINS/bridge" <<<"$(bridge_conf)"
         assert_cni_error 4 "CNI_IFNAME"
+        run in_host env CNI_COMMAND=ADD "$CNI_PLUGINS/bridge" <<<"$(bridge_conf)"
+        assert_cni_error 4 "CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME"
         run in_host env CNI_COMMAND=PAINT "$CNI_PLUGINS/bridge" <<<"$(bridge_conf)"
         assert_cni_error 4 "PAINT" "ADD, DEL"
         IFNAME=a/b run cni ADD bridge c1 "$(bridge_conf)"
@@ -159,6 +208,9 @@ END
         assert_cni_error 3 "/run/netns/nowhere"
         NETNS=/etc/passwd run cni ADD bridge c1 "$(bridge_conf)"
         assert_cni_error 3 "/etc/passwd"
+        # IPAM is about addresses alone.
+        NETNS=/run/netns/nowhere cni ADD host-local c1 "$(bridge_conf)"
+        NETNS=/run/netns/nowhere cni DEL host-local c1 "$(bridge_conf)"
         assert_nothing_left "$BEFORE"
 }
 

@@ -29,7 +29,7 @@ show() {
         assert_equal "${lines[0]}" "network $NETWORK"
         assert_output_contains "bridge br-test up 10.77.0.1/24 fd77::1/64"
         assert_output_matches "c1 +eth0 +$link +$HOST_NETNS-c1 +10.77.0.2 fd77::2 +masquerade forward .*8080->80/tcp.*127.0.0.1:90-91->90-91/udp"
-        assert_output_matches "c2 +eth0 +v[0-9a-f]+ +$HOST_NETNS-c2 +10.77.0.3 fd77::3 +masquerade forward"
+        assert_output_matches "c2 +eth0 +veth[0-9a-v]+ +$HOST_NETNS-c2 +10.77.0.3 fd77::3 +masquerade forward"
         assert_output_contains "lease 10.77.0.2: c1 eth0"
         run show --json
         assert_success
