@@ -211,8 +211,7 @@ static int build_root(struct init *init, struct error *err) {
         int root = -1;
         int r;
 
-        r = rootfs_attach(&launch->rootfs, err);
-        if (r < 0)
+        if ((r = mount_plan_open_peers(&launch->mounts, err)) < 0 || (r = rootfs_attach(&launch->rootfs, err)) < 0)
                 return r;
         root = launch->rootfs.mount_fd;
         r = mount_plan_apply(&launch->mounts, root, &cgroup, err);

@@ -182,6 +182,17 @@ static int open_source(struct mount_plan_item *item, int rootfs_fd, struct error
 }
 
 /*
+ * The kernel lists mounts in the order in which they were made, so init makes binds in their turn. What is opened here
+ * needs the caller's privilege, its mount namespace or its fds.
+ */
+static bool can_wait(const struct mount_request *request, const struct mount_plan_item *item) {
+        const struct runtime_namespace *namespaces = request->config->linux_.namespaces;
+
+        return namespaces[NAMESPACE_MOUNT].present && !namespaces[NAMESPACE_MOUNT].path &&
+               !namespaces[NAMESPACE_USER].present && !str_starts_with(item->source, "/proc/");
+}
+
+/*
  * Without privilege only init may bind, in its user namespace: then the source is left to it. So is a source
  * below the container's root, where earlier mounts count.
  */
@@ -200,6 +211,8 @@ static int prepare_bind(struct arena *arena, const struct mount_request *request
                 item->inside = arena_printf(arena, "/%s", clean + size);
                 return 0;
         }
+        if (can_wait(request, item))
+                return 0;
         r = open_source(item, -1, err);
         return r == -EPERM ? 0 : r;
 }
@@ -366,6 +379,31 @@ static int apply_remount(const struct mount_plan *plan, const struct mount_plan_
         return set_propagation(&item->options, target, err);
 }
 
+int mount_plan_open_peers(struct mount_plan *plan, struct error *err) {
+        for (size_t i = 0; i < plan->count; i++) {
+                struct mount_plan_item *item = &plan->items[i];
+                int r;
+
+                if (item->options.propagation != MS_SHARED || !item->source || item->inside || item->source_fd >= 0)
+                        continue;
+                r = open_source(item, -1, err);
+                if (r < 0)
+                        return error_wrap(err, "mounts[%zu] %s", i, item->mount->destination);
+        }
+        return 0;
+}
+
+/* A peer that was made early takes its turn by being made again, where the kernel can do that (Linux 6.15). */
+static void take_turn(struct mount_plan_item *item) {
+        unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+        int again = open_tree(item->source_fd, "", flags | (item->options.bind_recursive ? AT_RECURSIVE : 0));
+
+        if (again < 0)
+                return;
+        fd_close(item->source_fd);
+        item->source_fd = again;
+}
+
 static int apply_item(const struct mount_plan *plan, struct mount_plan_item *item, int rootfs_fd,
                       const struct mount_cgroup *cgroup, struct error *err) {
         struct mount_target_request request = {
@@ -373,11 +411,14 @@ static int apply_item(const struct mount_plan *plan, struct mount_plan_item *ite
                 .type = item->options.bind ? "bind" : item->mount->type,
                 .existing = item->options.remount,
         };
+        const bool made = item->source_fd >= 0;
         _cleanup_fd_ int target = -1;
         int r;
 
-        if (item->source && item->source_fd < 0 && (r = open_source(item, rootfs_fd, err)) < 0)
+        if (item->source && !made && (r = open_source(item, rootfs_fd, err)) < 0)
                 return r;
+        if (made && item->options.propagation == MS_SHARED)
+                take_turn(item);
         request.source_fd = item->source_fd;
         target = mount_target_open(rootfs_fd, &request, err);
         if (target < 0)

@@ -64,6 +64,9 @@ struct mount_cgroup {
 int mount_plan_prepare(struct arena *arena, const struct mount_request *request, struct mount_plan *out,
                        struct error *err);
 
+/** Opens what is to stay a peer of the host's mount, in init's mount namespace before its mounts become slaves. */
+int mount_plan_open_peers(struct mount_plan *plan, struct error *err);
+
 /** Carries the plan out in the calling process's mount namespace, below the mounted rootfs. */
 int mount_plan_apply(struct mount_plan *plan, int rootfs_fd, const struct mount_cgroup *cgroup, struct error *err);
 

@@ -110,6 +110,26 @@ mount_options() {
         done
 }
 
+# Where the kernel orders its list by the age of mounts (Linux 6.8) it can also make a peer's again (6.15).
+@test "the kernel lists the mounts in the order of the config" {
+        local expected=/data/first
+
+        mount -t tmpfs tmpfs "$VOLUME"
+        mount --make-shared "$VOLUME"
+        add_mount /data/first tmpfs tmpfs
+        for propagation in private slave shared unbindable; do
+                for bind in bind rbind; do
+                        add_mount "/data/$bind-$propagation" bind "$VOLUME" $bind $propagation
+                        expected+=$'\n'/data/$bind-$propagation
+                done
+        done
+        add_mount /data/last tmpfs tmpfs
+        set_args awk '$5 ~ "^/data/" { print $5 }' /proc/self/mountinfo
+        run myrun run "$ID"
+        assert_output "$expected"$'\n'/data/last
+        umount "$VOLUME"
+}
+
 @test "mounts made below a bind mount reach the host only with rshared" {
         mount -t tmpfs tmpfs "$VOLUME"
         mount --make-shared "$VOLUME"
