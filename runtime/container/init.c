@@ -243,6 +243,8 @@ static int enter_root(struct init *init, struct error *err) {
             (r = masked_paths_apply(root, config->masked_paths, err)) < 0)
                 return r;
         r = rootfs_enter(&launch->rootfs, err);
+        if (r >= 0 && launch->rootfs.propagation_recursive)
+                r = mount_plan_repeat_propagation(&launch->mounts, root, err);
         rootfs_close(&launch->rootfs);
         return r < 0 ? r : devices_reopen_null(err);
 }

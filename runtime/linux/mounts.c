@@ -165,7 +165,6 @@ static int clone_source(const struct mount_plan_item *item, int rootfs_fd, struc
 
 /* Sources of binds: opened where the caller's paths mean what the caller meant. */
 static int open_source(struct mount_plan_item *item, int rootfs_fd, struct error *err) {
-        bool shared = item->options.propagation == MS_SHARED;
         struct mount_attributes recursive;
         _cleanup_fd_ int fd = clone_source(item, rootfs_fd, err);
         int r;
@@ -174,7 +173,7 @@ static int open_source(struct mount_plan_item *item, int rootfs_fd, struct error
                 return fd;
         recursive = recursive_attributes(item, fd);
         /* The copy is a peer of the host's mount: unless that is wanted, nothing may go from here to there. */
-        if ((r = mount_set_attributes(fd, &recursive, shared ? 0 : MS_SLAVE, true, err)) < 0 ||
+        if ((r = mount_set_attributes(fd, &recursive, item->peer ? 0 : MS_SLAVE, true, err)) < 0 ||
             (r = mount_set_attributes(fd, &item->options.own, 0, false, err)) < 0 || (r = map_ids(item, fd, err)) < 0)
                 return r;
         item->source_fd = take_fd(&fd);
@@ -219,6 +218,7 @@ static int prepare_bind(struct arena *arena, const struct mount_request *request
 
 static int prepare_item(struct arena *arena, const struct mount_request *request, const struct runtime_mount *mount,
                         struct mount_plan *plan, struct error *err) {
+        const char *propagation = request->config->linux_.rootfs_propagation;
         struct mount_plan_item *item = &plan->items[plan->count++];
         int r;
 
@@ -226,6 +226,9 @@ static int prepare_item(struct arena *arena, const struct mount_request *request
         mount_options_parse(arena, mount->options, &item->options);
         if (str_equal(mount->type, "bind"))
                 item->options.bind = true;
+        /* As with runc: else "shared" makes a peer group of the container's own. */
+        item->peer = item->options.propagation == MS_SHARED && propagation &&
+                     (str_equal(propagation, "shared") || str_equal(propagation, "rshared"));
         item->cgroup = !item->options.bind && (str_equal(mount->type, "cgroup") || str_equal(mount->type, "cgroup2"));
         if ((r = prepare_map(arena, request, plan, item, err)) < 0)
                 return r;
@@ -384,9 +387,25 @@ int mount_plan_open_peers(struct mount_plan *plan, struct error *err) {
                 struct mount_plan_item *item = &plan->items[i];
                 int r;
 
-                if (item->options.propagation != MS_SHARED || !item->source || item->inside || item->source_fd >= 0)
+                if (!item->peer || !item->source || item->inside || item->source_fd >= 0)
                         continue;
                 r = open_source(item, -1, err);
+                if (r < 0)
+                        return error_wrap(err, "mounts[%zu] %s", i, item->mount->destination);
+        }
+        return 0;
+}
+
+int mount_plan_repeat_propagation(const struct mount_plan *plan, int root_fd, struct error *err) {
+        for (size_t i = 0; i < plan->count; i++) {
+                const struct mount_plan_item *item = &plan->items[i];
+                _cleanup_fd_ int fd = -1;
+                int r;
+
+                if (!item->options.propagation)
+                        continue;
+                fd = path_open(root_fd, item->mount->destination, PATH_IN_ROOT, O_PATH, 0, err);
+                r = fd < 0 ? fd : set_propagation(&item->options, fd, err);
                 if (r < 0)
                         return error_wrap(err, "mounts[%zu] %s", i, item->mount->destination);
         }
@@ -417,7 +436,7 @@ static int apply_item(const struct mount_plan *plan, struct mount_plan_item *ite
 
         if (item->source && !made && (r = open_source(item, rootfs_fd, err)) < 0)
                 return r;
-        if (made && item->options.propagation == MS_SHARED)
+        if (made && item->peer)
                 take_turn(item);
         request.source_fd = item->source_fd;
         target = mount_target_open(rootfs_fd, &request, err);

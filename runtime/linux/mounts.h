@@ -28,6 +28,7 @@ struct mount_plan_item {
         const struct runtime_mount *mount;
         struct mount_options options;
         bool cgroup;        /* type "cgroup" or "cgroup2" */
+        bool peer;          /* bind: what is mounted below it shows on the host, too */
         const char *source; /* bind: the source as an absolute path; NULL */
         const char *inside; /* of a source below the container's root: its path there; else NULL */
         int source_fd;      /* bind: the detached mount; -1: init has to make it */
@@ -69,6 +70,9 @@ int mount_plan_open_peers(struct mount_plan *plan, struct error *err);
 
 /** Carries the plan out in the calling process's mount namespace, below the mounted rootfs. */
 int mount_plan_apply(struct mount_plan *plan, int rootfs_fd, const struct mount_cgroup *cgroup, struct error *err);
+
+/** Gives the plan's mounts their own propagation again, after one for the root and all below it. */
+int mount_plan_repeat_propagation(const struct mount_plan *plan, int root_fd, struct error *err);
 
 /** Makes the plan's /dev read-only where the config wants it so: after the device nodes are in it. */
 int mount_plan_finish(const struct mount_plan *plan, int rootfs_fd, struct error *err);

@@ -93,7 +93,8 @@ teardown() {
         assert_cni_error 7 "cni.dev/valid-attachments"
         in_container c1 ip link show eth0
         cni GC bridge c1 "$(bridge_conf '.["cni.dev/valid-attachments"] = null')"
-        ! in_container c1 ip link show eth0
+        run in_container c1 ip link show eth0
+        assert_failure
         cni DEL bridge c1 "$(bridge_conf)"
         assert_nothing_left "$BEFORE"
 }

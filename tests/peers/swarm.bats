@@ -76,7 +76,8 @@ all_have() {
         pid=$(field State.Pid)
         wait_until docker exec "$NAME" test -s /count
         stop_daemon dockerd
-        ! process_gone "$pid"
+        run process_gone "$pid"
+        assert_failure
         start_dockerd
         has_status running
         assert_equal "$(field State.Pid)" "$pid"

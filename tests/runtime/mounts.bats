@@ -135,9 +135,11 @@ mount_options() {
         mount --make-shared "$VOLUME"
         mkdir "$VOLUME/below"
         edit_config '.process.capabilities |= map_values(["CAP_SYS_ADMIN"])'
-        for propagation in "" rslave rprivate rshared; do
+        for propagation in "" rslave rprivate shared rshared; do
                 edit_config 'del(.mounts[6])'
                 add_mount /data bind "$VOLUME" rbind ${propagation:+"$propagation"}
+                # What engines set with rshared; without it, it is a matter of the container's own mounts.
+                [ "$propagation" != rshared ] || edit_config '.linux.rootfsPropagation = "shared"'
                 set_args sh -c 'mount -t tmpfs tmpfs /data/below && echo mounted'
                 run myrun run "$ID"
                 assert_output mounted
@@ -149,6 +151,33 @@ mount_options() {
                 fi
         done
         umount -R "$VOLUME"
+}
+
+@test "shared without an r leaves what is mounted below alone" {
+        mount -t tmpfs tmpfs "$VOLUME"
+        mount --make-shared "$VOLUME"
+        mkdir "$VOLUME/below"
+        mount -t tmpfs tmpfs "$VOLUME/below"
+        add_mount /data bind "$VOLUME" rbind shared
+        set_args grep ' /data' /proc/self/mountinfo
+        run myrun run "$ID"
+        assert_output_matches ' /data .* shared:'
+        assert_equal "$(grep -c ' /data/below .* shared:' <<<"$output")" 0
+        umount -R "$VOLUME"
+}
+
+@test "a mount keeps its propagation whatever the root's is" {
+        for root in rshared rslave rprivate; do
+                edit_config 'del(.mounts[6:]) | .linux.rootfsPropagation = $r' --arg r $root
+                for propagation in rshared rprivate runbindable; do
+                        add_mount "/data/$propagation" bind "$VOLUME" rbind $propagation
+                done
+                set_args grep ' /data' /proc/self/mountinfo
+                run myrun run "$ID"
+                assert_output_matches ' /data/rshared .* shared:'
+                assert_equal "$(grep -cE ' /data/rprivate .* (shared|unbindable)' <<<"$output")" 0
+                assert_output_matches ' /data/runbindable .* unbindable'
+        done
 }
 
 @test "a mount on a link in the rootfs stays in the rootfs" {
