@@ -74,6 +74,20 @@ static bool ifname_is_valid(const char *name) {
         return true;
 }
 
+/* "KEY=VALUE;KEY=VALUE": keys that are not known are others' business. */
+static int check_arguments(struct plugin_call *call, struct error *err) {
+        for (const char *item = call->arguments; *item;) {
+                size_t length = strcspn(item, ";"), key = strcspn(item, "=;");
+
+                if (length > 0 && (key == 0 || key == length))
+                        return plugin_fail(call, CNI_CODE_INVALID_ENVIRONMENT, err, EINVAL,
+                                           "CNI_ARGS: '%.*s' is not KEY=VALUE", (int) (length < 64 ? length : 64),
+                                           item);
+                item += length + (item[length] == ';');
+        }
+        return 0;
+}
+
 static int read_environment(struct plugin_call *call, const struct command_row *row, struct error *err) {
         const struct {
                 unsigned int need;
@@ -82,7 +96,6 @@ static int read_environment(struct plugin_call *call, const struct command_row *
         } variables[] = {{NEED_CONTAINER, "CNI_CONTAINERID", &call->container_id},
                          {NEED_NETNS, "CNI_NETNS", &call->netns},
                          {NEED_IFNAME, "CNI_IFNAME", &call->ifname}};
-
         _cleanup_str_buf_ struct str_buf missing = {0};
 
         call->path = environment("CNI_PATH");
@@ -106,7 +119,7 @@ static int read_environment(struct plugin_call *call, const struct command_row *
                                    "CNI_IFNAME: '%.64s' is not a name for a network link (1 to %d characters, no / : "
                                    "or blank)",
                                    call->ifname, IFNAMSIZ - 1);
-        return 0;
+        return check_arguments(call, err);
 }
 
 /* Attaching the plugin's own namespace to itself is never what was meant, and would be hard to undo. */

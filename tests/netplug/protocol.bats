@@ -170,6 +170,10 @@ END
         assert_cni_error 4 "CNI_IFNAME"
         run in_host env CNI_COMMAND=ADD "$CNI_PLUGINS/bridge" <<<"$(bridge_conf)"
         assert_cni_error 4 "CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME"
+        for arguments in FOO "IP=10.77.0.9;FOO" =10.77.0.9; do
+                CNI_ARGS=$arguments run cni ADD bridge c1 "$(bridge_conf)"
+                assert_cni_error 4 "CNI_ARGS: '${arguments##*;}'"
+        done
         run in_host env CNI_COMMAND=PAINT "$CNI_PLUGINS/bridge" <<<"$(bridge_conf)"
         assert_cni_error 4 "PAINT" "ADD, DEL"
         IFNAME=a/b run cni ADD bridge c1 "$(bridge_conf)"
