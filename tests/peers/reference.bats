@@ -43,7 +43,7 @@ chain() {
 
 # What is not chance: no hardware addresses, no made-up names, no link-local addresses.
 plain() {
-        sed -E 's/\b(veth|v|bwp|q|i)[0-9a-f]{8,}\b/HOST/g; s/@[a-z0-9]+//; s/ fe80::[0-9a-f:]+\/64//; s/ metric [0-9]+//; s/ scope (link|host)//; s/ (linkdown|pref medium)//g; s/ +/ /g; s/ $//'
+        sed -E 's/\b(veth|bwp|q)[0-9a-v]{8,}\b/HOST/g; s/@[a-z0-9]+//; s/ fe80::[0-9a-f:]+\/64//; s/ metric [0-9]+//; s/ scope (link|host)//; s/ (linkdown|pref medium)//g; s/ +/ /g; s/ $//'
 }
 
 # What the plugins made of it.
