@@ -11,6 +11,8 @@
 #     MYRUN        the runtime under test inside (default: $BUILD/bin/myrun)
 #     BATS_FILTER  run only tests whose names match this regular expression
 #     VM_TIME      seconds after which the machine is stopped (default 1800)
+#     VM_BOOT      seconds for it to start the suites (default 180)
+#     VM_SILENCE   seconds after which it has stood still when no suite has ended (default 420)
 #
 # Exit status: that of the suites or the command; 124 when the machine was stopped.
 # What the kernel said is in $BUILD/vm/console.*.log.
@@ -105,7 +107,7 @@ write_command() {
         printf 'export BUILD=%q MYRUN=%q BATS_FILTER=%q V=1 VM_TIME=%q BATS_TEST_TIMEOUT=300 WAIT_FACTOR=4\n' "$BUILD" "$MYRUN" "${BATS_FILTER:-}" "${VM_TIME:-1800}"
         # A room would hide systemd and its cgroups.
         [ "$flavour" != systemd ] || echo 'export MYRUN_OPTIONS=--systemd-cgroup ROOM=no'
-        printf 'cd %q || exit 1\n' "$SOURCE"
+        printf 'echo vm: started\ncd %q || exit 1\n' "$SOURCE"
         printf '%q ' "$@"
         echo
 }
@@ -135,11 +137,14 @@ report() {
         fi
 }
 
-# boot: runs what is packed; sets exit_status, or leaves it empty where the machine ended before, and status to qemu's.
+# boot: runs what is packed; sets exit_status, or leaves it empty where the machine ended before or stood still (sets
+# stood_still), and status to qemu's.
 boot() {
-        local line
+        local line limit=${VM_BOOT:-180} silence=${VM_SILENCE:-420}
 
-        exit_status=
+        # A command says nothing while it works.
+        [ ${#suites[@]} -gt 0 ] || silence=${VM_TIME:-1800}
+        exit_status='' stood_still=''
         # TMPDIR: where the writes of the root disk go, which end with the machine.
         TMPDIR=$work timeout --kill-after=5 "${VM_TIME:-1800}" "$QEMU" \
                 -M q35 -accel tcg,thread=multi -cpu max,-erms,-fsrm,-la57 -smp 2 -m 2G -nodefaults -display none -no-reboot \
@@ -148,8 +153,19 @@ boot() {
                 -drive "file=$work/disk,format=raw,if=virtio,readonly=on" \
                 -serial "file:$console" -serial "file:$work/serial" </dev/null 2>"$work/qemu.log" &
         qemu=$!
-        while IFS= read -r line; do
+        while :; do
+                IFS= read -r -t "$limit" line
+                case $? in
+                0) limit=$silence ;;
+                1) break ;;
+                *)
+                        stood_still=yes
+                        kill "$qemu"
+                        break
+                        ;;
+                esac
                 case $line in
+                "vm: started") ;;
                 "vm: exit status "*) exit_status=${line##* } ;;
                 *) report "$line" ;;
                 esac
@@ -165,9 +181,11 @@ declare -A ended
 failed=0
 pack "${command[@]}"
 boot
-# Emulated processors have been seen to lose an interrupt from one to the other, and to wait for it for ever, once in
-# some thirty runs. The suites that had not ended then run in another machine; a second time, that is a failure.
-if [ -z "$exit_status" ] && [ ${#suites[@]} -gt 0 ] && grep -q "Kernel panic.*softlockup" "$console"; then
+# Emulated processors have been seen to stand still for ever, once in some twenty runs: the kernel tells of a lockup, or
+# qemu goes round its own interrupts. The suites that had not ended then run in another machine; a second time, that is a
+# failure.
+if [ -z "$exit_status" ] && [ ${#suites[@]} -gt 0 ] &&
+        { [ -n "$stood_still" ] || grep -q "Kernel panic.*softlockup" "$console"; }; then
         rest=()
         for suite in "${suites[@]}"; do
                 [ -n "${ended[$suite]:-}" ] || rest+=("$suite")
