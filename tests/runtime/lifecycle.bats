@@ -284,12 +284,14 @@ has_processes() {
         pid=$(init_pid "$ID")
         kill -KILL "$pid"
         wait_while test -e "/proc/$pid"
-        for _ in $(seq 100); do
-                echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid
-                spawn sleep 100
-                [ "$SPAWNED" != "$pid" ] || break
-                kill "$SPAWNED"
-        done
+        # A shell of its own: bats' would take the pid for a command of its, and lose sight of that.
+        SPAWNED=$(sh -c 'for _ in $(seq 100); do
+                        echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid
+                        sleep 100 >/dev/null 2>&1 3>&- &
+                        [ $! != "$1" ] || break
+                        kill $!
+                done
+                echo $!' sh "$pid")
         assert_equal "$SPAWNED" "$pid"
         assert_equal "$(container_status "$ID")" stopped
         for options in "kill $ID KILL" "kill --all $ID KILL" "exec $ID true" "pause $ID" "delete --force $ID"; do
