@@ -106,9 +106,8 @@ static int read_environment(struct plugin_call *call, const struct command_row *
                         str_buf_printf(&missing, "%s%s", missing.size ? ", " : "", variables[i].name);
         }
         if (missing.size)
-                return plugin_fail(call, CNI_CODE_INVALID_ENVIRONMENT, err, EINVAL, "%s: %s needs %s, but %s not set",
-                                   missing.data, row->name, strchr(missing.data, ',') ? "them" : "it",
-                                   strchr(missing.data, ',') ? "they are" : "it is");
+                return plugin_fail(call, CNI_CODE_INVALID_ENVIRONMENT, err, EINVAL, "%s: required by %s, but not set",
+                                   missing.data, row->name);
         if (call->container_id[0] && !path_is_id(call->container_id))
                 return plugin_fail(call, CNI_CODE_INVALID_ENVIRONMENT, err, EINVAL,
                                    "CNI_CONTAINERID: '%.64s': must begin with a letter or digit, then letters, digits, "

@@ -164,12 +164,12 @@ static int write_child(struct layer_tar *tar, int dir_fd, const char *name, cons
         bool opaque = false;
         int r;
 
-        if (str_starts_with(name, ".wh."))
+        if (str_starts_with(name, LAYER_WHITEOUT))
                 return error_set(err, EINVAL, "%s: in a layer a name that starts with .wh. hides another", path);
         if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return error_errno(err, errno, "%s", path);
         if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0)) {
-                mark = str_format("%s.wh.%s", parent, name);
+                mark = str_format("%s" LAYER_WHITEOUT "%s", parent, name);
                 return write_whiteout(tar, mark, &st, err);
         }
         /* A socket means nothing without the process behind it, and tar cannot hold one. */

@@ -22,7 +22,7 @@
 #include "stream.h"
 #include "unpack_internal.h"
 
-#define WHITEOUT ".wh."
+#define WHITEOUT LAYER_WHITEOUT
 /* Names that only aufs itself used, beside the mark of an opaque directory. */
 #define WHITEOUT_META ".wh..wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"

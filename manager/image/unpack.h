@@ -21,6 +21,9 @@
 
 struct layer_stream;
 
+/* What the name of a file begins with that hides another of the layers below (image-spec layer.md). */
+#define LAYER_WHITEOUT ".wh."
+
 /* The most a layer may hold. Zero fields mean the default. */
 struct layer_limits {
         uint64_t entries;   /* default 4 million */
