@@ -81,10 +81,13 @@ int nft_masquerade_add(const struct nft_owner *owner, const struct cni_address *
 /* The sets of links that do not forward to each other. */
 static int stage_isolation_links(struct nft_session *session, const struct nft_forward *forward) {
         struct nft_element element = {0};
-        int r = 0;
+        int r;
 
         if (forward->isolation == NFT_OPEN)
                 return 0;
+        r = nft_stage_isolation_chains(session);
+        if (r < 0)
+                return r;
         nft_value_add_link(&element.key, forward->link);
         r = nft_stage_once(session, NFT_SET_ISOLATED, &element);
         if (r < 0 || forward->isolation == NFT_ISOLATED)

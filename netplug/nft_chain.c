@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <stdio.h>
@@ -26,20 +27,28 @@ static void network_chain_name(const char *what, const struct cni_address *netwo
 }
 
 /* Stages the bare chain. Returns 1 if it has to be filled, 0 if it stands, or a negative errno. */
-static int stage_chain_once(struct nft_session *session, const char *name) {
+static int stage_chain_once(struct nft_session *session, const struct nft_chain *chain) {
         struct nl_msg *message;
         int r = -ENOENT;
 
         if (session->has_table) {
                 message = nft_message(NFT_MSG_GETCHAIN, 0, NFPROTO_INET, 256);
                 (void) nla_put_string(message, NFTA_CHAIN_TABLE, NFT_TABLE);
-                (void) nla_put_string(message, NFTA_CHAIN_NAME, name);
+                (void) nla_put_string(message, NFTA_CHAIN_NAME, chain->name);
                 r = netlink_query(&session->netlink, message, nft_ignore_message, NULL);
         }
         if (r != -ENOENT)
                 return r;
-        nft_stage_chain(session, &(const struct nft_chain){.name = name});
+        nft_stage_chain(session, chain);
         return 1;
+}
+
+void nft_stage_delete_chain(struct nft_session *session, const char *name) {
+        struct nl_msg *message = nft_message(NFT_MSG_DELCHAIN, 0, NFPROTO_INET, 256);
+
+        (void) nla_put_string(message, NFTA_CHAIN_TABLE, NFT_TABLE);
+        (void) nla_put_string(message, NFTA_CHAIN_NAME, name);
+        netlink_batch_add(&session->batch, message);
 }
 
 int nft_stage_masquerade_chain(struct nft_session *session, const struct cni_address *network, char name[64]) {
@@ -48,7 +57,7 @@ int nft_stage_masquerade_chain(struct nft_session *session, const struct cni_add
         int r;
 
         network_chain_name("masquerade", network, name);
-        r = stage_chain_once(session, name);
+        r = stage_chain_once(session, &(const struct nft_chain){.name = name});
         if (r <= 0)
                 return r;
         rule = nft_rule_begin(name);
@@ -76,7 +85,7 @@ int nft_stage_return_chain(struct nft_session *session, const struct cni_address
         int r;
 
         network_chain_name("returns", network, name);
-        r = stage_chain_once(session, name);
+        r = stage_chain_once(session, &(const struct nft_chain){.name = name});
         if (r <= 0)
                 return r;
         /* A neighbour would answer directly, past the translation: it has to answer the host. */
@@ -94,6 +103,43 @@ int nft_stage_return_chain(struct nft_session *session, const struct cni_address
         nft_masquerade_verdict(rule.message);
         nft_rule_end(session, &rule);
         return 0;
+}
+
+/* --- isolated links ---------------------------------------------------------------------------------------------- */
+
+#define CHAIN_FORWARD "forward"
+#define CHAIN_APART "apart"
+
+int nft_stage_isolation_chains(struct nft_session *session) {
+        const struct nft_chain forward = {CHAIN_FORWARD, "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER};
+        struct nft_rule rule;
+        int r = stage_chain_once(session, &forward);
+
+        if (r <= 0)
+                return r;
+        nft_stage_chain(session, &(const struct nft_chain){.name = CHAIN_APART});
+        rule = nft_rule_begin(CHAIN_FORWARD);
+        nft_meta(rule.message, NFT_META_IIFNAME, NFT_REGISTER(0));
+        nft_lookup(rule.message, nft_set_name(NFT_SET_ISOLATED), NFT_REGISTER(0), false, 0);
+        nft_meta(rule.message, NFT_META_OIFNAME, NFT_REGISTER(0));
+        nft_lookup(rule.message, nft_set_name(NFT_SET_ISOLATED), NFT_REGISTER(0), false, 0);
+        nft_verdict(rule.message, NFT_JUMP, CHAIN_APART);
+        nft_rule_end(session, &rule);
+        rule = nft_rule_begin(CHAIN_APART);
+        nft_meta(rule.message, NFT_META_IIFNAME, NFT_REGISTER(0));
+        nft_meta(rule.message, NFT_META_OIFNAME, NFT_REGISTER(4));
+        nft_lookup(rule.message, nft_set_name(NFT_SET_TOGETHER), NFT_REGISTER(0), false, 0);
+        nft_verdict(rule.message, NFT_RETURN, NULL);
+        nft_rule_end(session, &rule);
+        rule = nft_rule_begin(CHAIN_APART);
+        nft_verdict(rule.message, NF_DROP, NULL);
+        nft_rule_end(session, &rule);
+        return 0;
+}
+
+void nft_stage_delete_isolation_chains(struct nft_session *session) {
+        nft_stage_delete_chain(session, CHAIN_FORWARD);
+        nft_stage_delete_chain(session, CHAIN_APART);
 }
 
 /* --- conditions of published ports ------------------------------------------------------------------------------- */
@@ -143,7 +189,7 @@ int nft_stage_gate_chain(struct nft_session *session, const struct nft_condition
         int r;
 
         gate_name(conditions, name);
-        r = stage_chain_once(session, name);
+        r = stage_chain_once(session, &(const struct nft_chain){.name = name});
         if (r <= 0)
                 return r;
         rule = nft_rule_begin(name);
@@ -155,12 +201,4 @@ int nft_stage_gate_chain(struct nft_session *session, const struct nft_condition
         nft_verdict(rule.message, NF_ACCEPT, NULL);
         nft_rule_end(session, &rule);
         return 0;
-}
-
-void nft_stage_delete_chain(struct nft_session *session, const char *name) {
-        struct nl_msg *message = nft_message(NFT_MSG_DELCHAIN, 0, NFPROTO_INET, 256);
-
-        (void) nla_put_string(message, NFTA_CHAIN_TABLE, NFT_TABLE);
-        (void) nla_put_string(message, NFTA_CHAIN_NAME, name);
-        netlink_batch_add(&session->batch, message);
 }

@@ -132,6 +132,37 @@ static int stage_forget_link(struct nft_session *session, const char *link) {
         return r;
 }
 
+static bool is_forgotten(const struct release *release, const char *link) {
+        return str_list_contains(&release->links_left[0], link) && !str_list_contains(&release->links_kept[0], link);
+}
+
+struct isolated {
+        const struct release *release;
+        size_t forgotten, kept;
+};
+
+static int count_isolated(const struct nft_element *element, void *context) {
+        struct isolated *isolated = context;
+        char link[NFT_IFNAME_SIZE + 1] = {0};
+
+        memcpy(link, element->key.bytes, NFT_IFNAME_SIZE);
+        if (is_forgotten(isolated->release, link))
+                isolated->forgotten++;
+        else
+                isolated->kept++;
+        return 0;
+}
+
+/* With the last isolated link the chains go that keep such links apart. */
+static int stage_end_of_isolation(struct nft_session *session, const struct release *release) {
+        struct isolated isolated = {.release = release};
+        int r = nft_read_elements(session, NFT_SET_ISOLATED, count_isolated, &isolated);
+
+        if (r >= 0 && isolated.forgotten > 0 && isolated.kept == 0)
+                nft_stage_delete_isolation_chains(session);
+        return r;
+}
+
 /* Stages what has to go while other attachments remain. */
 static int stage_removal(struct nft_session *session, const struct release *release) {
         int r = 0;
@@ -145,8 +176,10 @@ static int stage_removal(struct nft_session *session, const struct release *rele
                         nft_stage_delete_chain(session, chain);
         }
         for (size_t i = 0; r >= 0 && i < release->links_left[0].count; i++)
-                if (!str_list_contains(&release->links_kept[0], release->links_left[0].items[i]))
+                if (is_forgotten(release, release->links_left[0].items[i]))
                         r = stage_forget_link(session, release->links_left[0].items[i]);
+        if (r >= 0 && release->links_left[0].count > 0)
+                r = stage_end_of_isolation(session, release);
         for (size_t i = 0; r >= 0 && i < release->links_left[1].count; i++) {
                 struct nft_element element = {0};
 
@@ -173,7 +206,7 @@ static int stage_release(struct nft_session *session, void *context, struct erro
         else if (r >= 0)
                 r = stage_removal(session, release);
         for (size_t i = 0; r >= 0 && i < release->links_left[0].count; i++)
-                if (!str_list_contains(&release->links_kept[0], release->links_left[0].items[i]))
+                if (is_forgotten(release, release->links_left[0].items[i]))
                         r = nft_host_forget(session, release->links_left[0].items[i]);
         return r < 0 ? nft_kernel_error(r, err) : 0;
 }

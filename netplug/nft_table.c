@@ -165,9 +165,7 @@ static void stage_set(struct nft_session *session, enum nft_set set) {
 static const struct nft_chain chains[] = {
         {NFT_CHAIN_MASQUERADE_ALL, NULL, 0, 0},
         {"published", NULL, 0, 0},
-        {"apart", NULL, 0, 0},
-        {"guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW},
-        {"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER},
+        {"guard", "filter", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER},
         {"prerouting", "nat", NF_INET_PRE_ROUTING, PRIORITY_PUBLISH},
         {"output", "nat", NF_INET_LOCAL_OUT, PRIORITY_PUBLISH},
         {"postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC},
@@ -252,42 +250,46 @@ static void stage_postrouting(struct nft_session *session, const struct nft_fami
         nft_rule_end(session, &rule);
 }
 
-/*
- * route_localnet lets a neighbour address the host's loopback services
- * (CVE-2020-8558): on links where we need it, such packets stop here. Replies
- * to the host's own connections still carry the link's address at this point.
- */
-static void stage_guard(struct nft_session *session) {
-        struct nft_rule rule = nft_rule_begin("guard");
+static void match_loopback(struct nl_msg *message) {
+        const struct nft_family *family = &nft_families[0];
 
-        /* The address first: every packet passes here, and hardly any is for it. */
-        nft_match_family(rule.message, &nft_families[0]);
-        nft_load_destination(rule.message, &nft_families[0], NFT_REGISTER(0));
-        nft_mask(rule.message, NFT_REGISTER(0), nft_families[0].mask, 4);
-        nft_compare(rule.message, NFT_CMP_EQ, NFT_REGISTER(0), nft_families[0].loopback, 4);
-        nft_meta(rule.message, NFT_META_IIFNAME, NFT_REGISTER(0));
-        nft_lookup(rule.message, sets[NFT_SET_LOCALNET].name, NFT_REGISTER(0), false, 0);
-        nft_verdict(rule.message, NF_DROP, NULL);
+        nft_match_family(message, family);
+        nft_load_destination(message, family, NFT_REGISTER(0));
+        nft_mask(message, NFT_REGISTER(0), family->mask, family->size);
+        nft_compare(message, NFT_CMP_EQ, NFT_REGISTER(0), family->loopback, family->size);
+}
+
+/*
+ * A neighbour may address a packet to 127.0.0.1. Translated before it is routed, it would reach what is published for
+ * this host alone. (The kernel itself drops what comes from outside for ::1.)
+ */
+static void stage_skip_loopback4(struct nft_session *session) {
+        struct nft_rule rule = nft_rule_begin("prerouting");
+
+        match_loopback(rule.message);
+        nft_verdict(rule.message, NFT_RETURN, NULL);
         nft_rule_end(session, &rule);
 }
 
-/* What is forwarded between links that are isolated, and not together, is dropped. */
-static void stage_isolation(struct nft_session *session) {
-        struct nft_rule rule = nft_rule_begin("forward");
+/*
+ * route_localnet lets a neighbour address the host's loopback services (CVE-2020-8558): what comes from a link where we
+ * need it stops here, unless it answers one of the host's own connections to a published port. This is where packets
+ * are delivered, so that those which are forwarded are spared the question.
+ */
+static void stage_guard(struct nft_session *session) {
+        const uint32_t translated = IPS_DST_NAT, none = 0;
+        struct nft_rule rule = nft_rule_begin("guard");
 
-        nft_meta(rule.message, NFT_META_IIFNAME, NFT_REGISTER(0));
-        nft_lookup(rule.message, sets[NFT_SET_ISOLATED].name, NFT_REGISTER(0), false, 0);
-        nft_meta(rule.message, NFT_META_OIFNAME, NFT_REGISTER(0));
-        nft_lookup(rule.message, sets[NFT_SET_ISOLATED].name, NFT_REGISTER(0), false, 0);
-        nft_verdict(rule.message, NFT_JUMP, "apart");
+        match_loopback(rule.message);
+        nft_conntrack(rule.message, NFT_CT_STATUS, NFT_REGISTER(0));
+        nft_mask(rule.message, NFT_REGISTER(0), &translated, sizeof(translated));
+        nft_compare(rule.message, NFT_CMP_NEQ, NFT_REGISTER(0), &none, sizeof(none));
+        nft_verdict(rule.message, NF_ACCEPT, NULL);
         nft_rule_end(session, &rule);
-        rule = nft_rule_begin("apart");
+        rule = nft_rule_begin("guard");
+        match_loopback(rule.message);
         nft_meta(rule.message, NFT_META_IIFNAME, NFT_REGISTER(0));
-        nft_meta(rule.message, NFT_META_OIFNAME, NFT_REGISTER(4));
-        nft_lookup(rule.message, sets[NFT_SET_TOGETHER].name, NFT_REGISTER(0), false, 0);
-        nft_verdict(rule.message, NFT_RETURN, NULL);
-        nft_rule_end(session, &rule);
-        rule = nft_rule_begin("apart");
+        nft_lookup(rule.message, sets[NFT_SET_LOCALNET].name, NFT_REGISTER(0), false, 0);
         nft_verdict(rule.message, NF_DROP, NULL);
         nft_rule_end(session, &rule);
 }
@@ -298,7 +300,7 @@ static void stage_rules(struct nft_session *session) {
         nft_masquerade_verdict(rule.message);
         nft_rule_end(session, &rule);
         stage_guard(session);
-        stage_isolation(session);
+        stage_skip_loopback4(session);
         stage_publish_hook(session, "prerouting");
         stage_publish_hook(session, "output");
         stage_skip_loopback6(session);

@@ -108,6 +108,12 @@ int nft_stage_masquerade_chain(struct nft_session *session, const struct cni_add
 int nft_stage_return_chain(struct nft_session *session, const struct cni_address *network, char name[64]);
 /** The chain that ends the search for a published port unless all conditions are met. */
 int nft_stage_gate_chain(struct nft_session *session, const struct nft_conditions *conditions, char name[64]);
+/**
+ * The chains that drop what is forwarded between links that are isolated, and not together. They are there only while
+ * some are: every forwarded packet passes them.
+ */
+int nft_stage_isolation_chains(struct nft_session *session);
+void nft_stage_delete_isolation_chains(struct nft_session *session);
 void nft_stage_delete_chain(struct nft_session *session, const char *name);
 /** The chain that masquerades everything. */
 #define NFT_CHAIN_MASQUERADE_ALL "masquerade_all"

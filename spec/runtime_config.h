@@ -256,6 +256,7 @@ struct runtime_resources {
                 struct opt_i64 idle;
                 const char *cpus; /* "0-3,7" */
                 const char *mems;
+                bool present; /* if only as an empty object */
         } cpu;
         struct opt_i64 pids_limit; /* RUNTIME_NO_LIMIT: none */
         struct {

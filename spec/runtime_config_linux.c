@@ -328,8 +328,6 @@ static int check_namespaces(const struct json *object, const struct runtime_linu
                 {"uidMappings", NAMESPACE_USER, section->uid_mappings.count > 0},
                 {"gidMappings", NAMESPACE_USER, section->gid_mappings.count > 0},
                 {"timeOffsets", NAMESPACE_TIME, section->boottime.set || section->monotonic.set},
-                {"maskedPaths", NAMESPACE_MOUNT, section->masked_paths && section->masked_paths[0]},
-                {"readonlyPaths", NAMESPACE_MOUNT, section->readonly_paths && section->readonly_paths[0]},
         };
         const struct runtime_namespace *user = &section->namespaces[NAMESPACE_USER];
 

@@ -82,13 +82,14 @@ static const struct document_field cpu_fields[] = {
 };
 
 static int cpu_finish(struct arena *arena, const struct json *object, void *item, struct error *err) {
-        const struct runtime_resources *resources = item;
+        struct runtime_resources *resources = item;
         const struct {
                 const char *name;
                 const char *list;
         } lists[] = {{"cpus", resources->cpu.cpus}, {"mems", resources->cpu.mems}};
 
         (void) arena;
+        resources->cpu.present = true;
         for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
                 if (lists[i].list && lists[i].list[strspn(lists[i].list, "0123456789,- \n")] != '\0')
                         return json_error(json_get(object, lists[i].name), err, EINVAL,

@@ -45,6 +45,41 @@ static int check_linux(const struct runtime_linux *config, struct error *err) {
         return sysctl_check(config, err);
 }
 
+/* The first property that takes a mount. */
+static const char *mounting_property(const struct runtime_config *config) {
+        const struct runtime_linux *section = &config->linux_;
+        const struct {
+                const char *name;
+                bool given;
+        } properties[] = {
+                {"mounts", config->mount_count > 0},
+                {"root.readonly", config->root->readonly},
+                {"process.terminal", config->process && config->process->terminal},
+                {"linux.maskedPaths", section->masked_paths && section->masked_paths[0]},
+                {"linux.readonlyPaths", section->readonly_paths && section->readonly_paths[0]},
+                {"linux.rootfsPropagation", section->rootfs_propagation},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(properties); i++)
+                if (properties[i].given)
+                        return properties[i].name;
+        return NULL;
+}
+
+bool bundle_mounts_root(const struct runtime_config *config) {
+        return config->linux_.namespaces[NAMESPACE_MOUNT].present || mounting_property(config);
+}
+
+/* Without a mount namespace of its own a container mounts in the caller's, which no user namespace may. */
+static int check_mounts(const struct runtime_config *config, struct error *err) {
+        const struct runtime_namespace *namespaces = config->linux_.namespaces;
+        const char *property = config->linux_.device_count > 0 ? "linux.devices" : mounting_property(config);
+
+        if (namespaces[NAMESPACE_MOUNT].present || !namespaces[NAMESPACE_USER].present || !property)
+                return 0;
+        return error_set(err, EINVAL, "%s: a user namespace needs a mount namespace for it", property);
+}
+
 static int check(const struct bundle *bundle, struct error *err) {
         const struct runtime_config *config = &bundle->config;
         int r;
@@ -54,10 +89,7 @@ static int check(const struct bundle *bundle, struct error *err) {
         if ((config->process && (r = bundle_check_process(config->process, err)) < 0) ||
             (r = check_linux(&config->linux_, err)) < 0)
                 return r;
-        /* Without a namespace of the container's own they would be the host's. */
-        if (config->mount_count > 0 && !config->linux_.namespaces[NAMESPACE_MOUNT].present)
-                return error_set(err, EINVAL, "mounts: need a mount namespace");
-        return 0;
+        return check_mounts(config, err);
 }
 
 /* Symbolic links in the caller's own path are resolved once, so that all later steps mean the same directory. */

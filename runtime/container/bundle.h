@@ -32,5 +32,8 @@ extern const struct runtime_process bundle_no_process;
 
 #define _cleanup_bundle_ _cleanup_(bundle_close)
 
+/** True if root.path becomes a mount: there is a mount namespace, or something to be mounted on the host. */
+bool bundle_mounts_root(const struct runtime_config *config);
+
 /** Checks a process for what this build can do: program, limits, labels. */
 int bundle_check_process(const struct runtime_process *process, struct error *err);

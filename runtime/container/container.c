@@ -10,6 +10,7 @@
 #include "../../lib/process.h"
 #include "../linux/hooks.h"
 #include "../linux/intel_rdt.h"
+#include "../linux/rootfs.h"
 #include "../linux/seccomp.h"
 
 #define KILL_TIMEOUT_MS 10000
@@ -265,6 +266,9 @@ int container_destroy_with(struct container *container, const struct runtime_con
         if (container->cgroup)
                 r = cgroup_remove(container->cgroup, err);
         if (r < 0 || (r = remove_rdt(&container->state, err)) < 0)
+                return r;
+        if (container->state.host_mount != 0 &&
+            (r = rootfs_detach(container->state.rootfs, container->state.host_mount, err)) < 0)
                 return r;
         r = state_remove(container->root_fd, container->dir_fd, container->state.id, err);
         if (r < 0)

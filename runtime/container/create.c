@@ -124,7 +124,7 @@ static int make_start_socket(struct creation *creation, struct error *err) {
 static int prepare_root(struct creation *creation, struct error *err) {
         const struct runtime_config *config = &creation->bundle.config;
         struct launch *launch = &creation->launch;
-        bool mounts = config->linux_.namespaces[NAMESPACE_MOUNT].present;
+        const struct runtime_namespace *namespaces = config->linux_.namespaces;
         struct mount_request request = {.config = config,
                                         .bundle = creation->bundle.path,
                                         .rootfs = creation->bundle.rootfs,
@@ -133,13 +133,19 @@ static int prepare_root(struct creation *creation, struct error *err) {
         int r;
 
         launch->rootfs.readonly = config->root->readonly;
-        launch->rootfs.no_pivot = creation->options->no_pivot || config->linux_.namespaces[NAMESPACE_MOUNT].path;
+        launch->rootfs.no_pivot = creation->options->no_pivot || namespaces[NAMESPACE_MOUNT].path;
+        launch->rootfs.mount = bundle_mounts_root(config);
+        launch->rootfs.on_host = !namespaces[NAMESPACE_MOUNT].present;
         r = mount_propagation_parse(config->linux_.rootfs_propagation, &launch->rootfs.propagation,
                                     &launch->rootfs.propagation_recursive, err);
-        if (r < 0 || (r = rootfs_prepare(&launch->rootfs, creation->bundle.rootfs, mounts, err)) < 0)
+        if (r < 0 || (r = rootfs_prepare(&launch->rootfs, creation->bundle.rootfs, err)) < 0)
                 return r;
+        if (launch->rootfs.on_host && launch->rootfs.mount &&
+            (r = path_mount_id(launch->rootfs.mount_fd, &creation->state.host_mount)) < 0)
+                return error_errno(err, -r, "root.path: its mount has no id");
         r = mount_plan_prepare(creation->bundle.arena, &request, &launch->mounts, err);
-        if (r == 0 && mounts && config->linux_.namespaces[NAMESPACE_USER].present && !launch->mounts.binds_dev)
+        if (r == 0 && namespaces[NAMESPACE_MOUNT].present && namespaces[NAMESPACE_USER].present &&
+            !launch->mounts.binds_dev)
                 launch->device_nodes = devices_prepare(&config->linux_);
         return r;
 }
@@ -450,6 +456,8 @@ static void undo(struct creation *creation) {
                 (void) waitpid(creation->pid, NULL, 0);
         }
         placement_undo(&creation->placement);
+        if (creation->state.host_mount != 0)
+                (void) rootfs_detach(creation->state.rootfs, creation->state.host_mount, &ignored);
         if (creation->rdt_fd >= 0)
                 (void) intel_rdt_remove(creation->rdt_fd, creation->state.rdt_group, creation->state.id,
                                         creation->state.rdt_made, &ignored);

@@ -190,7 +190,7 @@ static int run_hooks(struct init *init, struct error *err) {
         if (hooks[HOOK_CREATE_CONTAINER].count == 0)
                 return 0;
         /* As with runc and crun, such hooks find the container's files below their working directory. */
-        if (fchdir(launch->rootfs.mount_fd >= 0 ? launch->rootfs.mount_fd : launch->rootfs.path_fd) < 0)
+        if (fchdir(rootfs_fd(&launch->rootfs)) < 0)
                 return error_errno(err, errno, "root.path");
         state = container_hook_state(launch->state, "creating", init->pid);
         return hooks_run(&hooks[HOOK_CREATE_CONTAINER], HOOK_CREATE_CONTAINER, state, NULL, err);
@@ -213,11 +213,11 @@ static int build_root(struct init *init, struct error *err) {
 
         if ((r = mount_plan_open_peers(&launch->mounts, err)) < 0 || (r = rootfs_attach(&launch->rootfs, err)) < 0)
                 return r;
-        root = launch->rootfs.mount_fd;
+        root = rootfs_fd(&launch->rootfs);
         r = mount_plan_apply(&launch->mounts, root, &cgroup, err);
         if (r < 0)
                 return r;
-        if (!launch->mounts.binds_dev &&
+        if (!launch->mounts.binds_dev && !(in_user_namespace && launch->rootfs.on_host) &&
             (r = devices_create(root, config, in_user_namespace, launch->device_nodes, err)) < 0)
                 return r;
         return open_terminal(init, err);
@@ -228,13 +228,13 @@ static void make_working_directory(const struct launch *launch) {
         const char *cwd = launch->config->process->cwd;
 
         if (!str_equal(cwd, "/"))
-                fd_close(path_make_dirs(launch->rootfs.mount_fd, cwd, PATH_IN_ROOT, 0755, NULL));
+                fd_close(path_make_dirs(rootfs_fd(&launch->rootfs), cwd, PATH_IN_ROOT, 0755, NULL));
 }
 
 static int enter_root(struct init *init, struct error *err) {
         struct launch *launch = init->launch;
         const struct runtime_linux *config = &launch->config->linux_;
-        int root = launch->rootfs.mount_fd;
+        int root = rootfs_fd(&launch->rootfs);
         int r;
 
         make_working_directory(launch);
@@ -267,13 +267,11 @@ static int set_up(struct init *init, struct error *err) {
         if ((early && (r = enter_cgroup(init, err)) < 0) || (r = set_up_namespaces(init, err)) < 0)
                 return r;
         (void) umask(0);
-        if (has_namespace(init, NAMESPACE_MOUNT)) {
-                if ((r = build_root(init, err)) < 0 || (r = run_hooks(init, err)) < 0 ||
-                    (r = enter_root(init, err)) < 0)
-                        return r;
-        } else if ((r = run_hooks(init, err)) < 0 || (r = rootfs_chroot(&launch->rootfs, err)) < 0) {
+        /* What is mounted on the host has to be noted first, for whoever has to take it off. */
+        if (launch->rootfs.on_host && launch->rootfs.mount && (r = wait_for_parent(init, err)) < 0)
                 return r;
-        }
+        if ((r = build_root(init, err)) < 0 || (r = run_hooks(init, err)) < 0 || (r = enter_root(init, err)) < 0)
+                return r;
         (void) umask(0022);
         return 0;
 }

@@ -64,8 +64,6 @@ int notify_prepare(struct arena *arena, struct runtime_config *config, int state
         _cleanup_free_ char *source = NULL;
         int r;
 
-        if (!config->linux_.namespaces[NAMESPACE_MOUNT].present)
-                return error_set(err, EINVAL, "NOTIFY_SOCKET: needs a mount namespace");
         if (mkdirat(state_fd, DIRECTORY, 0755) < 0)
                 return error_errno(err, errno, "NOTIFY_SOCKET: %s/" DIRECTORY, state_path);
         r = path_absolute(state_path, &source, err);

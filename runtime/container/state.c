@@ -148,6 +148,7 @@ static int read_members(struct arena *arena, const struct json *root, struct sta
             (r = json_get_bool(root, "systemdCgroup", &out->systemd_cgroup, err)) < 0 ||
             (r = json_get_bool(root, "oldKeyring", &out->old_keyring, err)) < 0 ||
             (r = json_get_bool(root, "sharesPids", &out->shares_pids, err)) < 0 ||
+            (r = json_get_u64(root, "hostMount", UINT64_MAX, &out->host_mount, err)) < 0 ||
             (r = json_get_string(root, "rdtGroup", &out->rdt_group, err)) < 0 ||
             (r = json_get_bool(root, "rdtMade", &out->rdt_made, err)) < 0 ||
             (r = json_get_string(root, "cgroupsPath", &out->cgroups_path, err)) < 0 ||
@@ -220,6 +221,8 @@ int state_write(int dir_fd, const struct state *state, void (*put_cgroup)(struct
         json_put_bool(&writer, "sharesPids", state->shares_pids);
         json_put_string(&writer, "rdtGroup", state->rdt_group);
         json_put_bool(&writer, "rdtMade", state->rdt_made);
+        if (state->host_mount != 0)
+                json_put_uint(&writer, "hostMount", state->host_mount);
         json_put_string(&writer, "cgroupsPath", state->cgroups_path);
         if (put_cgroup)
                 put_cgroup(&writer, data);

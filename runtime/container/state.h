@@ -45,6 +45,7 @@ struct state {
         bool shares_pids;          /* the pid namespace is not its own: the end of init does not end the others */
         const char *rdt_group;     /* of linux.intelRdt; NULL: none */
         bool rdt_made;             /* the group was made for this container, and goes with it */
+        uint64_t host_mount;       /* id of the root's mount where that is the host's, see rootfs_detach(); 0: none */
         const char *cgroups_path;  /* linux.cgroupsPath as written; to find the cgroup of an interrupted create */
         const struct json *cgroup; /* as cgroup_read() takes it; NULL before the cgroup is known */
         struct runtime_pairs annotations;

@@ -120,13 +120,12 @@ int cgroup_v1_join(struct cgroup *cgroup, pid_t pid, struct error *err) {
 
 /*
  * Making the host's first cpuset stops all processors to patch the kernel's code,
- * some 2 ms: it is left until something is limited by it.
+ * some 2 ms: it is left for containers whose config says something of processors.
  */
 static bool keep_for_later(const char *name, const struct cgroup_request *request) {
         const struct runtime_resources *resources = request->resources;
 
-        return str_equal(name, "cpuset") && !request->complete &&
-               !(resources && (resources->cpu.cpus || resources->cpu.mems));
+        return str_equal(name, "cpuset") && !request->complete && !(resources && resources->cpu.present);
 }
 
 static int v1_locate(struct cgroup *cgroup, const struct cgroup_request *request, struct error *err) {

@@ -10,21 +10,24 @@
 
 #include "../../lib/cleanup.h"
 #include "../../lib/path.h"
+#include "../../lib/str.h"
 #include "mount_table.h"
 #include "mounts.h"
 
-int rootfs_prepare(struct rootfs *rootfs, const char *path, bool mount, struct error *err) {
+int rootfs_prepare(struct rootfs *rootfs, const char *path, struct error *err) {
         rootfs->mount_fd = -1;
         rootfs->path = path;
+        if (rootfs->on_host && rootfs->mount && str_equal(path, "/"))
+                return error_set(err, EINVAL, "root.path: the host's root needs a mount namespace of the container's");
         rootfs->path_fd = open(path, O_PATH | O_CLOEXEC);
-        if (rootfs->path_fd >= 0 && mount) {
+        if (rootfs->path_fd >= 0 && rootfs->mount) {
                 struct stat st;
 
                 if (fstat(rootfs->path_fd, &st) == 0 && !S_ISDIR(st.st_mode))
                         return error_errno(err, ENOTDIR, "root.path: %s", path);
                 rootfs->mount_fd = mount_clone(rootfs->path_fd, true, err);
                 /* Without privilege only init may, in its user namespace: see rootfs_attach(). */
-                if (rootfs->mount_fd < 0 && rootfs->mount_fd != -EPERM)
+                if (rootfs->mount_fd < 0 && (rootfs->mount_fd != -EPERM || rootfs->on_host))
                         return error_wrap(err, "root.path: %s", path);
         }
         if (rootfs->path_fd < 0) {
@@ -32,6 +35,10 @@ int rootfs_prepare(struct rootfs *rootfs, const char *path, bool mount, struct e
                 return errno == ENOENT ? error_hint(err, "the bundle needs a root file system there") : -errno;
         }
         return 0;
+}
+
+int rootfs_fd(const struct rootfs *rootfs) {
+        return rootfs->mount_fd >= 0 ? rootfs->mount_fd : rootfs->path_fd;
 }
 
 void rootfs_close(struct rootfs *rootfs) {
@@ -50,7 +57,7 @@ static int open_target(const struct rootfs *rootfs, struct error *err) {
         struct stat expected;
         struct stat found;
 
-        if (target < 0 && errno == EACCES)
+        if (target < 0 && errno == EACCES && !rootfs->on_host)
                 target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         else if (target >= 0 && fstat(target, &found) == 0 && fstat(rootfs->path_fd, &expected) == 0 &&
                  (found.st_dev != expected.st_dev || found.st_ino != expected.st_ino))
@@ -65,20 +72,22 @@ int rootfs_attach(struct rootfs *rootfs, struct error *err) {
         _cleanup_fd_ int target = -1;
         int r;
 
+        if (!rootfs->mount)
+                return 0;
         /* Mounts made here must not appear on the host, and pivot_root refuses shared parents. */
-        if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+        if (!rootfs->on_host && mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
                 return error_errno(err, errno, "linux.rootfsPropagation: the host's mounts cannot be made slaves");
         target = open_target(rootfs, err);
         if (target < 0)
                 return target;
         if (rootfs->mount_fd < 0 && (rootfs->mount_fd = mount_clone(target, true, err)) < 0)
                 return error_wrap(err, "root.path: %s", rootfs->path);
+        r = mount_attach(rootfs->mount_fd, target, err);
+        if (r < 0)
+                return error_wrap(err, "root.path");
         /* The tree's mounts are peers of the host's; those below the root may stay so, pivot_root wants it unshared. */
         r = mount_set_attributes(rootfs->mount_fd, &none, MS_SLAVE, rootfs->propagation != MS_SHARED, err);
-        if (r < 0)
-                return error_wrap(err, "linux.rootfsPropagation");
-        r = mount_attach(rootfs->mount_fd, target, err);
-        return r < 0 ? error_wrap(err, "root.path") : 0;
+        return r < 0 ? error_wrap(err, "linux.rootfsPropagation") : 0;
 }
 
 /* pivot_root(2) with both names ".": the old root ends up on top of the new one and is taken off again. */
@@ -115,6 +124,10 @@ static int hide_host_filesystems(const char *rootfs, struct error *err) {
         return r;
 }
 
+static int change_root(struct error *err) {
+        return chroot(".") < 0 ? error_errno(err, errno, "root.path: cannot become the root") : 0;
+}
+
 /* For a host that runs from its initramfs, where pivot_root(2) is refused. */
 static int move_over_root(const char *rootfs, struct error *err) {
         int r = hide_host_filesystems(rootfs, err);
@@ -123,9 +136,7 @@ static int move_over_root(const char *rootfs, struct error *err) {
                 return r;
         if (move_mount(AT_FDCWD, ".", AT_FDCWD, "/", 0) < 0)
                 return error_errno(err, errno, "root.path: cannot be moved to /");
-        if (chroot(".") < 0)
-                return error_errno(err, errno, "root.path: cannot become the root");
-        return 0;
+        return change_root(err);
 }
 
 int rootfs_enter(const struct rootfs *rootfs, struct error *err) {
@@ -135,9 +146,12 @@ int rootfs_enter(const struct rootfs *rootfs, struct error *err) {
 
         if (rootfs->readonly && (r = mount_set_attributes(rootfs->mount_fd, &readonly, 0, false, err)) < 0)
                 return error_wrap(err, "root.readonly");
-        if (fchdir(rootfs->mount_fd) < 0)
+        if (fchdir(rootfs_fd(rootfs)) < 0)
                 return error_errno(err, errno, "root.path");
-        r = rootfs->no_pivot ? move_over_root(rootfs->path, err) : pivot(err);
+        if (rootfs->on_host)
+                r = change_root(err);
+        else
+                r = rootfs->no_pivot ? move_over_root(rootfs->path, err) : pivot(err);
         if (r < 0)
                 return r;
         if (rootfs->propagation && mount(NULL, "/", NULL, flags, NULL) < 0)
@@ -145,8 +159,23 @@ int rootfs_enter(const struct rootfs *rootfs, struct error *err) {
         return chdir("/") < 0 ? error_errno(err, errno, "root.path") : 0;
 }
 
-int rootfs_chroot(const struct rootfs *rootfs, struct error *err) {
-        if (fchdir(rootfs->path_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)
-                return error_errno(err, errno, "root.path: cannot become the root");
+int rootfs_detach(const char *path, uint64_t mount_id, struct error *err) {
+        _cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
+        char link[PATH_FD_MAX];
+        _cleanup_mount_table_ struct mount_table table = {0};
+        uint64_t found;
+        int r;
+
+        if (fd < 0)
+                return 0;
+        if (path_mount_id(fd, &found) < 0 || found != mount_id) {
+                r = mount_table_read(&table, 0, NULL, err);
+                for (size_t i = 0; r == 0 && i < table.count; i++)
+                        if (table.ids[i] == mount_id && str_equal(table.paths[i], path))
+                                r = error_set(err, EBUSY, "root.path: %s: another mount covers the container's", path);
+                return r == -EBUSY ? error_hint(err, "delete the container that was made later, or umount it") : r;
+        }
+        if (umount2(path_of_fd(fd, link), MNT_DETACH) < 0)
+                return error_errno(err, errno, "root.path: %s: the container's mounts cannot be taken off", path);
         return 0;
 }

@@ -192,19 +192,34 @@ if have iperf3; then
         in_host sysctl -qw net.ipv4.ip_forward=1
         settle
         streams=${STREAMS:-9}
-        for ((round = 1; round <= streams; round++)); do
-                # Each has its turn first.
-                [ $((round % 2)) = 0 ] || throughput "$CNI_PLUGINS" >>"$WORK/ours"
-                throughput "$PEER" >>"$WORK/theirs"
-                [ $((round % 2)) = 1 ] || throughput "$CNI_PLUGINS" >>"$WORK/ours"
+        # The reference plugins run twice, so that it shows how far two of the same are apart here. Each has its turn
+        # first, second and third.
+        sides=("$CNI_PLUGINS" "$PEER" "$PEER")
+        for ((round = 0; round < streams; round++)); do
+                for ((turn = round; turn < round + 3; turn++)); do
+                        throughput "${sides[turn % 3]}" >>"$WORK/throughput-$((turn % 3))"
+                done
         done
-        heading "throughput, median of $streams" "netplug Gbit/s" "reference Gbit/s" ratio
-        for column in 1 2; do
-                set -- "$(cut -d' ' -f$column "$WORK/ours" | sort -n | sed -n "$(((streams + 1) / 2))p")" \
-                        "$(cut -d' ' -f$column "$WORK/theirs" | sort -n | sed -n "$(((streams + 1) / 2))p")"
-                [ $column = 1 ] && name="container to container" || name="from outside, through a published port"
-                numbers=$(awk -v ours="$1" -v theirs="$2" 'BEGIN { printf "%.2f %.2f %.2f", ours, theirs, ours / theirs }')
-                read -ra numbers <<<"$numbers"
-                row "$name" "${numbers[@]}"
+        # A round's ratio is of two that ran beside each other. The interval is that of the ratios' median at 95 %: the
+        # order statistics that a binomial distribution leaves outside with 2.5 % on each side.
+        heading "throughput, $streams rounds" "Gbit/s" "reference Gbit/s" ratio "95 % from" to
+        for numbers in "0 container to container" "1 from outside, through a published port"; do
+                for side in 0 2; do
+                        name=${numbers#* }
+                        [ $side = 0 ] || name+=": the reference plugins beside themselves"
+                        measured=$(paste -d' ' "$WORK/throughput-$side" "$WORK/throughput-1" |
+                                jq -rRs --argjson column "${numbers%% *}" '
+                                def place($n): sort | .[$n];
+                                [splits("\n") | select(. != "") | split(" ") | map(tonumber)]
+                                | length as $n | (($n - 1) / 2) as $middle
+                                | ([$middle - 0.98 * ($n | sqrt), 0] | max | floor) as $low
+                                | map(.[$column] / .[$column + 2]) as $ratios
+                                | [(map(.[$column]) | place($middle | floor)),
+                                   (map(.[$column + 2]) | place($middle | floor)),
+                                   ($ratios | place($middle | floor), place($low), place($n - 1 - $low))]
+                                | map(. * 100 | round | . / 100) | join(" ")')
+                        read -ra measured <<<"$measured"
+                        row "$name" "${measured[@]}"
+                done
         done
 fi

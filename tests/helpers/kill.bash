@@ -89,9 +89,9 @@ sweep_part() {
 # kill_sweep ROLE PREPARE COMMAND [ARG...]: "%ID%" in the arguments stands for the container, "%FILES%" for a
 # directory in which nothing but "pid" may be left. PREPARE is
 # a function that runs before each; it may set ATTACH to a pid for kill_at -p. SWEEP_STEP=3 takes every
-# third call only. Fails with every call after which something was left.
+# third call only; SWEEP_WORKERS=1 one after the other. Fails with every call after which something was left.
 kill_sweep() {
-        local role=$1 prepare=$2 worker workers=2 step failures=0 first most=0 points
+        local role=$1 prepare=$2 worker workers=${SWEEP_WORKERS:-2} step failures=0 first most=0 points
         local -a jobs=()
 
         shift 2

@@ -188,6 +188,27 @@ assert_unpublished_is_closed() {
         assert_cni_error 7 "ingressPolicy"
 }
 
+@test "forwarded packets are asked nothing but where links are isolated" {
+        make_container c2
+        attach c1 "$WEB"
+        filters_forwarded() {
+                in_host nft list table inet netplug | grep -E 'type filter hook (forward|prerouting|postrouting)'
+        }
+        run filters_forwarded
+        assert_failure
+        RESULT=$(cni ADD bridge c2 "$(bridge_conf '.name = "parted" | .bridge = "br-c2" | .ipam.ranges = [[{subnet: "10.82.0.0/24"}]]')")
+        for policy in isolated same-bridge; do
+                cni ADD firewall c2 "$(plugin_conf firewall ".name = \"parted\" | .ingressPolicy = \"$policy\"")"
+                run filters_forwarded
+                assert_success
+                assert_equal "${#lines[@]}" 1
+        done
+        cni DEL firewall c2 "$(plugin_conf firewall '.name = "parted"')"
+        run filters_forwarded
+        assert_failure
+        in_host nft list chain inet netplug published
+}
+
 @test "loopback sets lo up, CHECK sees it, DEL sets it down" {
         in_container c1 ip link set lo down
         conf=$(plugin_conf loopback 'del(.prevResult)')

@@ -129,20 +129,41 @@ teardown() {
         assert_equal "$(in_host sysctl -n net.ipv4.conf.br-test.route_localnet)" 0
 }
 
+# send_loopback_to NETNS GATEWAY LINK: what the namespace sends to 127.0.0.1 goes to a neighbour.
+send_loopback_to() {
+        in_netns "$1" ip link set lo down
+        in_netns "$1" sysctl -qw net.ipv4.conf.all.route_localnet=1
+        in_netns "$1" ip route add 127.0.0.1/32 via "$2" dev "$3" table 100
+        in_netns "$1" ip rule add pref 10 to 127.0.0.1 lookup 100
+        in_netns "$1" ip rule add pref 20 lookup local
+        in_netns "$1" ip rule del pref 0
+}
+
 @test "CVE-2020-8558: a neighbour does not reach the host's loopback" {
         attach c1 "$WEB"
         spawn nsenter --net="/run/netns/$HOST_NETNS" -- socat TCP-LISTEN:7777,bind=127.0.0.1,fork,reuseaddr \
                 "EXEC:$HELPERS/who-asks.sh"
         SERVERS+=("$SPAWNED")
         wait_until in_host bash -c "exec 5<>/dev/tcp/127.0.0.1/7777"
-        in_container c1 ip link set lo down
-        in_container c1 sysctl -qw net.ipv4.conf.all.route_localnet=1
-        in_container c1 ip route add 127.0.0.1/32 via 10.77.0.1 dev eth0 table 100
-        in_container c1 ip rule del pref 0
-        in_container c1 ip rule add pref 10 to 127.0.0.1 lookup 100
+        send_loopback_to "$HOST_NETNS-c1" 10.77.0.1 eth0
         run in_container c1 curl --silent --max-time 2 --interface eth0 http://127.0.0.1:7777/
         assert_failure
         refute_output_contains "you are"
+}
+
+@test "a port published at 127.0.0.1 is out of reach for a neighbour of the host's, and for other containers" {
+        attach c1 '[{"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": "127.0.0.1"}]'
+        attach c2
+        serve c1 80
+        run in_host $FETCH http://127.0.0.1:8080/
+        assert_success
+        for neighbour in "$OUTSIDE_NETNS $HOST_ADDRESS uplink1" "$HOST_NETNS-c2 10.77.0.1 eth0"; do
+                read -r netns gateway link <<<"$neighbour"
+                send_loopback_to "$netns" "$gateway" "$link"
+                run in_netns "$netns" curl --silent --max-time 2 --interface "$link" http://127.0.0.1:8080/
+                assert_failure
+                refute_output_contains "you are"
+        done
 }
 
 @test "a thousand ports are published in a few map elements' time and taken back" {

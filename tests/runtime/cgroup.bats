@@ -75,10 +75,20 @@ set_resources() {
         start_detached "$ID"
         pid=$(init_pid "$ID")
         while read -r line; do
-                # Without a cpuset of its own the container has its parent's.
+                # Where the config says nothing of processors, the container has its parent's cpuset.
                 [[ $line != *:cpuset:* ]] || continue
                 [[ $line == *":$CGROUP_PATH" ]] || assert_fail "not in the container's cgroup: $line" || return 1
         done <"/proc/$pid/cgroup"
+}
+
+@test "a config that mentions processors, if only so, gets a cpuset of its own as well" {
+        local line
+
+        set_resources '{"cpu": {}}'
+        start_detached "$ID"
+        while read -r line; do
+                [[ $line == *":$CGROUP_PATH" ]] || assert_fail "not in the container's cgroup: $line" || return 1
+        done <"/proc/$(init_pid "$ID")/cgroup"
 }
 
 @test "the container can be bound to processors and memory nodes" {

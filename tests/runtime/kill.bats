@@ -48,6 +48,12 @@ created_init() {
         kill_sweep 1 nothing create %ID%
 }
 
+@test "without a mount namespace, create and its init are killed at every third system call" {
+        remove_namespace mount
+        SWEEP_WORKERS=1 SWEEP_STEP=3 kill_sweep 0 nothing create %ID%
+        SWEEP_WORKERS=1 SWEEP_STEP=3 kill_sweep 1 nothing create %ID%
+}
+
 @test "start is killed at every system call" {
         kill_sweep 0 created start %ID%
 }

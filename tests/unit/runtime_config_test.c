@@ -135,7 +135,6 @@ static void refuses_what_the_specification_forbids(void **state) {
                 {"\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":1}]}",
                  "linux.uidMappings: needs a user namespace"},
                 {"\"linux\":{\"namespaces\":[{\"type\":\"user\"}]}", "needs uidMappings and gidMappings"},
-                {"\"linux\":{\"maskedPaths\":[\"/x\"]}", "linux.maskedPaths: needs a mount namespace"},
                 {"\"linux\":{\"namespaces\":[{\"type\":\"mount\"}],\"readonlyPaths\":[\"x\"]}",
                  "linux.readonlyPaths[0]: \"x\" is not an absolute path"},
                 {"\"linux\":{\"rootfsPropagation\":\"public\"}", "linux.rootfsPropagation: unknown value"},
