@@ -61,9 +61,12 @@ static void add_variable(struct arena *arena, struct runtime_config *config) {
 
 int notify_prepare(struct arena *arena, struct runtime_config *config, int state_fd, const char *state_path,
                    struct error *err) {
+        const struct runtime_namespace *namespaces = config->linux_.namespaces;
         _cleanup_free_ char *source = NULL;
         int r;
 
+        if (namespaces[NAMESPACE_USER].present && !namespaces[NAMESPACE_MOUNT].present)
+                return error_set(err, EINVAL, "NOTIFY_SOCKET: a user namespace needs a mount namespace for it");
         if (mkdirat(state_fd, DIRECTORY, 0755) < 0)
                 return error_errno(err, errno, "NOTIFY_SOCKET: %s/" DIRECTORY, state_path);
         r = path_absolute(state_path, &source, err);

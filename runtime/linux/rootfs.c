@@ -159,22 +159,30 @@ int rootfs_enter(const struct rootfs *rootfs, struct error *err) {
         return chdir("/") < 0 ? error_errno(err, errno, "root.path") : 0;
 }
 
+/* -EBUSY if the mount is on the path, with another one on top of it. */
+static int check_covered(const char *path, uint64_t mount_id, struct error *err) {
+        _cleanup_mount_table_ struct mount_table table = {0};
+        int r = mount_table_read(&table, 0, NULL, err);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < table.count; i++)
+                if (table.ids[i] == mount_id && str_equal(table.paths[i], path)) {
+                        error_set(err, EBUSY, "root.path: %s: another mount covers the container's", path);
+                        return error_hint(err, "delete the container that was made later, or umount it");
+                }
+        return 0;
+}
+
 int rootfs_detach(const char *path, uint64_t mount_id, struct error *err) {
         _cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
         char link[PATH_FD_MAX];
-        _cleanup_mount_table_ struct mount_table table = {0};
         uint64_t found;
-        int r;
 
         if (fd < 0)
                 return 0;
-        if (path_mount_id(fd, &found) < 0 || found != mount_id) {
-                r = mount_table_read(&table, 0, NULL, err);
-                for (size_t i = 0; r == 0 && i < table.count; i++)
-                        if (table.ids[i] == mount_id && str_equal(table.paths[i], path))
-                                r = error_set(err, EBUSY, "root.path: %s: another mount covers the container's", path);
-                return r == -EBUSY ? error_hint(err, "delete the container that was made later, or umount it") : r;
-        }
+        if (path_mount_id(fd, &found) < 0 || found != mount_id)
+                return check_covered(path, mount_id, err);
         if (umount2(path_of_fd(fd, link), MNT_DETACH) < 0)
                 return error_errno(err, errno, "root.path: %s: the container's mounts cannot be taken off", path);
         return 0;
