@@ -189,6 +189,16 @@ int memory_policy_apply(const struct runtime_linux *config, struct error *err) {
                                : -err->code;
 }
 
+/* In the words of runc's debug log, as a mask. */
+static void log_affinity(const char *field, const unsigned long *cpus) {
+        _cleanup_str_buf_ struct str_buf mask = {0};
+
+        for (size_t i = STR_BITS_WORDS(RUNTIME_CPUS_MAX); i-- > 0;)
+                if (mask.size > 0 || cpus[i] != 0)
+                        str_buf_printf(&mask, "%0*lx", mask.size > 0 ? (int) sizeof(cpus[i]) * 2 : 1, cpus[i]);
+        log_debug("process.execCPUAffinity.%s: affinity: 0x%s", field, mask.size > 0 ? mask.data : "0");
+}
+
 static int set_affinity(const char *field, const char *list, struct error *err) {
         unsigned long cpus[STR_BITS_WORDS(RUNTIME_CPUS_MAX)];
 
@@ -197,6 +207,7 @@ static int set_affinity(const char *field, const char *list, struct error *err) 
                                  list);
         if (syscall(SYS_sched_setaffinity, 0, sizeof(cpus), cpus) < 0)
                 return error_errno(err, errno, "process.execCPUAffinity.%s: \"%s\"", field, list);
+        log_affinity(field, cpus);
         return 0;
 }
 

@@ -187,6 +187,8 @@ SCHEDULING='cut -d " " -f 19,41 /proc/self/stat'
         assert_success
         order=$(grep -oE 'sched_setaffinity\(0, [0-9]+, \[[01] |execve\("/bin/true"' <<<"$output" | tr -d '\n')
         [[ $order == *'[1 '*'[0 '*'/bin/true'* ]] || assert_fail "in this order:" "$order"
+        run myrun --debug exec "$ID" true
+        assert_output_contains "initial: affinity: 0x2" "final: affinity: 0x1"
 }
 
 @test "processors that are not there are named" {
