@@ -1,8 +1,10 @@
 /*
  * swap A B: exchanges two names for ever, as an attacker does who shares a directory with a
- * container that is being made. Ends by itself after two minutes.
+ * container that is being made. While there is only one of the two, it moves between the names.
+ * Ends by itself after two minutes.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -12,7 +14,9 @@ int main(int argc, char **argv) {
                 return 2;
         (void) alarm(120);
         for (unsigned int i = 0;; i++) {
-                if (renameat2(AT_FDCWD, argv[1], AT_FDCWD, argv[2], RENAME_EXCHANGE) < 0) {
+                if (renameat2(AT_FDCWD, argv[1], AT_FDCWD, argv[2], RENAME_EXCHANGE) < 0 && errno == ENOENT &&
+                    renameat2(AT_FDCWD, argv[2], AT_FDCWD, argv[1], RENAME_NOREPLACE) < 0 && errno != EEXIST &&
+                    renameat2(AT_FDCWD, argv[1], AT_FDCWD, argv[2], RENAME_NOREPLACE) < 0 && errno != EEXIST) {
                         perror(argv[1]);
                         return 1;
                 }

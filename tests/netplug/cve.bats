@@ -15,6 +15,8 @@ teardown() {
 }
 
 @test "CVE-2019-9946: a published port does not go before rules that others made for the same port" {
+        # A chain that was there first: of two at one priority the kernel asks the later one first.
+        in_host nft "add table ip early; add chain ip early nat { type nat hook prerouting priority dstnat; }"
         attach c1 '[{"hostPort": 8080, "containerPort": 80}]'
         make_container c2
         CHAIN=$CNI_PLUGINS/bridge attach c2
@@ -34,7 +36,11 @@ teardown() {
         run in_outside socat -T 2 - TCP:$HOST_ADDRESS:8080
         assert_output service
         in_host iptables -t nat -F KUBE-SERVICES
-        # The same in nft, and with rules that were there first.
+        in_host nft add rule ip early nat ip daddr $HOST_ADDRESS tcp dport 8080 dnat to 10.77.0.3:81
+        run in_outside socat -T 2 - TCP:$HOST_ADDRESS:8080
+        assert_output service
+        in_host nft flush chain ip early nat
+        # The same in nft, and with a chain that is newer.
         in_host nft "add table ip kube; add chain ip kube nat { type nat hook prerouting priority dstnat; }"
         in_host nft add rule ip kube nat ip daddr $HOST_ADDRESS tcp dport 8080 dnat to 10.77.0.3:81
         run in_outside socat -T 2 - TCP:$HOST_ADDRESS:8080

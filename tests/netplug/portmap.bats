@@ -149,6 +149,10 @@ send_loopback_to() {
         run in_container c1 curl --silent --max-time 2 --interface eth0 http://127.0.0.1:7777/
         assert_failure
         refute_output_contains "you are"
+        # It is the guard that stops it.
+        in_host nft flush chain inet netplug guard
+        run in_container c1 curl --silent --max-time 2 --interface eth0 http://127.0.0.1:7777/
+        assert_output_contains "you are"
 }
 
 @test "a port published at 127.0.0.1 is out of reach for a neighbour of the host's, and for other containers" {

@@ -203,8 +203,13 @@ END
 }
 
 @test "CVE-2021-20206: a plugin's type is never a path" {
-        run cni ADD bridge c1 "$(bridge_conf '.ipam.type = "../../bin/sh"')"
-        assert_cni_error 7 "ipam.type" "../../bin/sh"
+        # It is there, and would be run.
+        mkdir "$BATS_TEST_TMPDIR/plugins"
+        printf '#!/bin/sh\ntouch %s\n' "$BATS_TEST_TMPDIR/ran" >"$BATS_TEST_TMPDIR/program"
+        chmod 755 "$BATS_TEST_TMPDIR/program"
+        CNI_DIRECTORIES=$BATS_TEST_TMPDIR/plugins run cni ADD bridge c1 "$(bridge_conf '.ipam.type = "../program"')"
+        assert_cni_error 7 "ipam.type" "../program" "not the name of a plugin"
+        refute_exists "$BATS_TEST_TMPDIR/ran"
         assert_nothing_left "$BEFORE"
 }
 
