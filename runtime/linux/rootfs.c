@@ -67,8 +67,15 @@ static int open_target(const struct rootfs *rootfs, struct error *err) {
         return take_fd(&target);
 }
 
-int rootfs_attach(struct rootfs *rootfs, struct error *err) {
+/* The tree's mounts are peers of the host's; those below the root may stay so, pivot_root wants it unshared. */
+static int cut_propagation(const struct rootfs *rootfs, struct error *err) {
         struct mount_attributes none = {0};
+        int r = mount_set_attributes(rootfs->mount_fd, &none, MS_SLAVE, rootfs->propagation != MS_SHARED, err);
+
+        return r < 0 ? error_wrap(err, "linux.rootfsPropagation") : 0;
+}
+
+int rootfs_attach(struct rootfs *rootfs, struct error *err) {
         _cleanup_fd_ int target = -1;
         int r;
 
@@ -82,12 +89,14 @@ int rootfs_attach(struct rootfs *rootfs, struct error *err) {
                 return target;
         if (rootfs->mount_fd < 0 && (rootfs->mount_fd = mount_clone(target, true, err)) < 0)
                 return error_wrap(err, "root.path: %s", rootfs->path);
+        r = cut_propagation(rootfs, err);
+        if (r < 0)
+                return r;
         r = mount_attach(rootfs->mount_fd, target, err);
         if (r < 0)
                 return error_wrap(err, "root.path");
-        /* The tree's mounts are peers of the host's; those below the root may stay so, pivot_root wants it unshared. */
-        r = mount_set_attributes(rootfs->mount_fd, &none, MS_SLAVE, rootfs->propagation != MS_SHARED, err);
-        return r < 0 ? error_wrap(err, "linux.rootfsPropagation") : 0;
+        /* On a shared mount of the host's it has become shared again. */
+        return rootfs->on_host ? cut_propagation(rootfs, err) : 0;
 }
 
 /* pivot_root(2) with both names ".": the old root ends up on top of the new one and is taken off again. */
