@@ -9,8 +9,8 @@
  *
  * The messages to nf_tables are our own, over libnl-3. libnftables takes rules as
  * text, to be parsed and compiled each time, and lists the host's tables, chains
- * and sets first: for the same transaction it needs over three times the time and
- * the memory (docs/performance.md), and has to be loaded, there being no static one.
+ * and sets first: for the same transaction it needs twice the time and three times the
+ * memory (docs/performance.md), and has to be loaded, there being no static one.
  */
 #pragma once
 
