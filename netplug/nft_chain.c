@@ -43,6 +43,18 @@ static int stage_chain_once(struct nft_session *session, const struct nft_chain 
         return 1;
 }
 
+static int stage_unhooked_once(struct nft_session *session, const char *name) {
+        return stage_chain_once(session, &(const struct nft_chain){.name = name});
+}
+
+/* The rule for all packets that get so far. */
+static void stage_verdict(struct nft_session *session, const char *chain, int verdict) {
+        struct nft_rule rule = nft_rule_begin(chain);
+
+        nft_verdict(rule.message, verdict, NULL);
+        nft_rule_end(session, &rule);
+}
+
 void nft_stage_delete_chain(struct nft_session *session, const char *name) {
         struct nl_msg *message = nft_message(NFT_MSG_DELCHAIN, 0, NFPROTO_INET, 256);
 
@@ -57,7 +69,7 @@ int nft_stage_masquerade_chain(struct nft_session *session, const struct cni_add
         int r;
 
         network_chain_name("masquerade", network, name);
-        r = stage_chain_once(session, &(const struct nft_chain){.name = name});
+        r = stage_unhooked_once(session, name);
         if (r <= 0)
                 return r;
         rule = nft_rule_begin(name);
@@ -85,7 +97,7 @@ int nft_stage_return_chain(struct nft_session *session, const struct cni_address
         int r;
 
         network_chain_name("returns", network, name);
-        r = stage_chain_once(session, &(const struct nft_chain){.name = name});
+        r = stage_unhooked_once(session, name);
         if (r <= 0)
                 return r;
         /* A neighbour would answer directly, past the translation: it has to answer the host. */
@@ -131,9 +143,7 @@ int nft_stage_isolation_chains(struct nft_session *session) {
         nft_lookup(rule.message, nft_set_name(NFT_SET_TOGETHER), NFT_REGISTER(0), false, 0);
         nft_verdict(rule.message, NFT_RETURN, NULL);
         nft_rule_end(session, &rule);
-        rule = nft_rule_begin(CHAIN_APART);
-        nft_verdict(rule.message, NF_DROP, NULL);
-        nft_rule_end(session, &rule);
+        stage_verdict(session, CHAIN_APART, NF_DROP);
         return 0;
 }
 
@@ -189,7 +199,7 @@ int nft_stage_gate_chain(struct nft_session *session, const struct nft_condition
         int r;
 
         gate_name(conditions, name);
-        r = stage_chain_once(session, &(const struct nft_chain){.name = name});
+        r = stage_unhooked_once(session, name);
         if (r <= 0)
                 return r;
         rule = nft_rule_begin(name);
@@ -197,8 +207,6 @@ int nft_stage_gate_chain(struct nft_session *session, const struct nft_condition
                 add_condition(rule.message, &conditions->items[i]);
         nft_verdict(rule.message, NFT_RETURN, NULL);
         nft_rule_end(session, &rule);
-        rule = nft_rule_begin(name);
-        nft_verdict(rule.message, NF_ACCEPT, NULL);
-        nft_rule_end(session, &rule);
+        stage_verdict(session, name, NF_ACCEPT);
         return 0;
 }

@@ -22,7 +22,6 @@
 #include "stream.h"
 #include "unpack_internal.h"
 
-#define WHITEOUT LAYER_WHITEOUT
 /* Names that only aufs itself used, beside the mark of an opaque directory. */
 #define WHITEOUT_META ".wh..wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
@@ -160,7 +159,7 @@ static int apply_whiteout(int parent_fd, const char *target, struct error *err) 
 
 /* Such a directory would be made, and could be in no layer again. */
 static int refuse_below_whiteout(const char *path, const char *name, struct error *err) {
-        const char *found = str_starts_with(path, WHITEOUT) ? path : strstr(path, "/" WHITEOUT);
+        const char *found = str_starts_with(path, LAYER_WHITEOUT) ? path : strstr(path, "/" LAYER_WHITEOUT);
 
         if (found && found < name - 1)
                 return error_set(err, EINVAL, "an entry below a whiteout is refused");
@@ -177,7 +176,7 @@ static bool handle_whiteout(struct unpack *unpack, const char *path, int *r, str
                 *r = 0;
                 if (!str_equal(name, WHITEOUT_OPAQUE))
                         return true;
-        } else if (!str_starts_with(name, WHITEOUT)) {
+        } else if (!str_starts_with(name, LAYER_WHITEOUT)) {
                 return false;
         }
         *r = refuse_below_whiteout(path, name, err);
@@ -190,7 +189,7 @@ static bool handle_whiteout(struct unpack *unpack, const char *path, int *r, str
         if (str_equal(name, WHITEOUT_OPAQUE))
                 *r = set_opaque_at(parent_fd, ".", err);
         else
-                *r = apply_whiteout(parent_fd, name + strlen(WHITEOUT), err);
+                *r = apply_whiteout(parent_fd, name + strlen(LAYER_WHITEOUT), err);
         return true;
 }
 
