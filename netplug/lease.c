@@ -233,20 +233,18 @@ static int find_owner(struct lease_store *store, const char *name, int r, const 
         return 0;
 }
 
-int lease_of_owner(struct lease_store *store, const struct lease_owner *owner, bool search, struct str_list *out,
-                   struct error *err) {
-        struct search context = {.owner = owner, .found = out};
+/* Reads the note: false when there is none, or it is stale: it names a lease that the owner does not hold. */
+static bool find_noted(struct lease_store *store, const struct lease_owner *owner, struct str_list *out) {
         char name[NAME_MAX + 1], path[NAME_MAX + 16], text[PATH_MAX];
-        ssize_t size = -1;
+        bool whole = true;
+        ssize_t size;
 
-        if (store->dir_fd < 0)
-                return 0;
-        if (owner_name(owner, name)) {
-                (void) snprintf(path, sizeof(path), "%s/%s", OWNERS, name);
-                size = readlinkat(store->dir_fd, path, text, sizeof(text) - 1);
-        }
+        if (!owner_name(owner, name))
+                return false;
+        (void) snprintf(path, sizeof(path), "%s/%s", OWNERS, name);
+        size = readlinkat(store->dir_fd, path, text, sizeof(text) - 1);
         if (size < 0)
-                return search ? for_each_lease(store, find_owner, &context, err) : 0;
+                return false;
         text[size] = '\0';
         for (char *rest = text, *item; (item = strsep(&rest, " "));) {
                 struct lease_owner holder;
@@ -254,10 +252,24 @@ int lease_of_owner(struct lease_store *store, const struct lease_owner *owner, b
                 char content[LEASE_MAX];
 
                 /* The note is a hint: the lease itself decides. */
-                if (cni_address_parse(item, &address) == 0 && read_lease(store, item, &holder, content) > 0)
-                        (void) find_owner(store, item, 1, &holder, &context, err);
+                if (cni_address_parse(item, &address) == 0 && read_lease(store, item, &holder, content) > 0 &&
+                    belongs_to(&holder, owner->container_id, owner->ifname))
+                        str_list_add(out, item);
+                else
+                        whole = false;
         }
-        return 0;
+        return whole;
+}
+
+int lease_of_owner(struct lease_store *store, const struct lease_owner *owner, bool search, struct str_list *out,
+                   struct error *err) {
+        struct search context = {.owner = owner, .found = out};
+
+        if (store->dir_fd < 0 || find_noted(store, owner, out) || !search)
+                return 0;
+        /* A DEL and an ADD that were killed may have left the note of one and the leases of the other. */
+        str_list_free(out);
+        return for_each_lease(store, find_owner, &context, err);
 }
 
 int lease_release(struct lease_store *store, const struct lease_owner *owner, struct error *err) {
@@ -279,25 +291,47 @@ struct collection {
         size_t count;
 };
 
-static int collect_lease(struct lease_store *store, const char *name, int r, const struct lease_owner *owner,
-                         void *context, struct error *err) {
-        const struct collection *collection = context;
-
-        if (r <= 0)
-                return 0;
+static bool is_valid(const struct collection *collection, const struct lease_owner *owner) {
         for (size_t i = 0; i < collection->count; i++)
                 if (belongs_to(owner, collection->valid[i].container_id, collection->valid[i].ifname))
-                        return 0;
-        r = remove_lease(store, name, err);
-        if (r >= 0)
-                forget_owner(store, owner);
-        return r;
+                        return true;
+        return false;
+}
+
+static int collect_lease(struct lease_store *store, const char *name, int r, const struct lease_owner *owner,
+                         void *context, struct error *err) {
+        return r <= 0 || is_valid(context, owner) ? 0 : remove_lease(store, name, err);
+}
+
+/* Notes whose leases are gone, too: no other call would come upon them. */
+static void collect_notes(struct lease_store *store, const struct collection *collection) {
+        int fd = openat(store->dir_fd, OWNERS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        const struct dirent *entry;
+
+        while (dir && (entry = readdir(dir))) {
+                char name[NAME_MAX + 1], *colon;
+
+                (void) snprintf(name, sizeof(name), "%s", entry->d_name);
+                colon = strrchr(name, ':');
+                if (!colon)
+                        continue;
+                *colon = '\0';
+                if (!is_valid(collection, &(struct lease_owner){.container_id = name, .ifname = colon + 1}))
+                        (void) unlinkat(dirfd(dir), entry->d_name, 0);
+        }
 }
 
 int lease_collect(struct lease_store *store, const struct cni_attachment *valid, size_t count, struct error *err) {
         struct collection context = {.valid = valid, .count = count};
+        int r;
 
-        return store->dir_fd < 0 ? 0 : for_each_lease(store, collect_lease, &context, err);
+        if (store->dir_fd < 0)
+                return 0;
+        r = for_each_lease(store, collect_lease, &context, err);
+        if (r >= 0)
+                collect_notes(store, &context);
+        return r;
 }
 
 static int drop_older(struct lease_store *store, const char *name, int r, const struct lease_owner *owner,

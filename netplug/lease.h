@@ -5,7 +5,7 @@
  * with its content in one step, so that a crash leaves a whole one or none.
  *
  * .owners/CONTAINERID:IFNAME is a link whose text lists the owner's addresses.
- * It only saves reading every lease; where it is missing they are all read.
+ * It only saves reading every lease; where it is missing or wrong they are all read.
  *
  * The text of the file "lock" is the id of the boot (random(4)) that addresses were last taken in; to the reference
  * plugin it says nothing.
@@ -58,14 +58,17 @@ int lease_give_back(struct lease_store *store, const struct cni_address *address
 int lease_note_owner(struct lease_store *store, const struct lease_owner *owner, const struct str_list *addresses,
                      struct error *err);
 
-/** The addresses of an owner, as text, from the note, or with `search` from all leases where there is none. */
+/**
+ * The addresses of an owner, as text, added to an empty list: from the note, or with `search` from all leases where
+ * there is none or it names one that is not the owner's.
+ */
 int lease_of_owner(struct lease_store *store, const struct lease_owner *owner, bool search, struct str_list *out,
                    struct error *err);
 
 /** Gives back all addresses of an owner. */
 int lease_release(struct lease_store *store, const struct lease_owner *owner, struct error *err);
 
-/** Gives back every lease whose owner is not in the list; files that hold no lease are reported and stay. */
+/** Gives back every lease, and note, whose owner is not in the list; files that hold no lease are reported and stay. */
 int lease_collect(struct lease_store *store, const struct cni_attachment *valid, size_t count, struct error *err);
 
 /** Who holds an address: 1 and the owner's text ("CONTAINERID IFNAME"), 0: nobody; -EBADMSG: the file is no lease. */

@@ -213,3 +213,31 @@ ipam() {
         assert_success
         refute_exists "$LEASES"
 }
+
+@test "DEL looks for the lease where the note of its addresses is stale" {
+        # As a DEL and an ADD that were killed leave it: the note is of the former, the lease of the latter.
+        mkdir -p "$LEASES/$NETWORK/.owners"
+        ln -s 10.77.0.2 "$LEASES/$NETWORK/.owners/c1:eth0"
+        printf 'c1\r\neth0' >"$LEASES/$NETWORK/10.77.0.3"
+        printf 'c2\r\neth0' >"$LEASES/$NETWORK/10.77.0.4"
+        cni DEL host-local c1 "$(ipam)"
+        assert_equal "$(cd "$LEASES/$NETWORK" && find . -name '10.*' -o -name 'c*')" ./10.77.0.4
+        # One of two that the note names is another's by now.
+        ln -s "10.77.0.4 10.77.0.5" "$LEASES/$NETWORK/.owners/c1:eth0"
+        printf 'c1\r\neth0' | tee "$LEASES/$NETWORK/10.77.0.5" >"$LEASES/$NETWORK/10.77.0.6"
+        cni DEL host-local c1 "$(ipam)"
+        assert_equal "$(cd "$LEASES/$NETWORK" && find . -name '10.*' -o -name 'c*')" ./10.77.0.4
+}
+
+@test "GC removes the notes of attachments that are not valid, also where the lease is gone" {
+        mkdir -p "$LEASES/$NETWORK/.owners"
+        ln -s 10.77.0.9 "$LEASES/$NETWORK/.owners/k:eth0"
+        cni ADD host-local c1 "$(ipam)"
+        IFNAME=eth1 cni ADD host-local c1 "$(ipam)"
+        cni GC host-local c1 "$(ipam '."cni.dev/valid-attachments" = [{containerID: "c1", ifname: "eth1"}]')"
+        assert_equal "$(ls "$LEASES/$NETWORK/.owners")" c1:eth1
+        assert_equal "$(cd "$LEASES/$NETWORK" && echo 10.*)" 10.77.0.3
+        ln -s 10.77.0.9 "$LEASES/$NETWORK/.owners/k:eth0"
+        cni GC host-local c1 "$(ipam '."cni.dev/valid-attachments" = []')"
+        assert_equal "$(find "$LEASES/$NETWORK" -name '10.*' -o -type l)" ""
+}

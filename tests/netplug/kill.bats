@@ -27,7 +27,7 @@ state() {
                 tc qdisc | grep -E "tbf|htb|ingress" | sed "s/dev [^ ]*//"; nft -s list ruleset'
         [ ! -d /run/netplug ] || find /run/netplug -type f ! -name .lock
         pgrep -a dnsmasq
-        find "$LEASES" "$DATA" \( -type f -o -type l \) ! -name lock ! -name 'last_reserved_ip.*' ! -path '*/.owners/*' 2>/dev/null
+        find "$LEASES" "$DATA" \( -type f -o -type l \) ! -name lock ! -name 'last_reserved_ip.*' 2>/dev/null
         true
 }
 
