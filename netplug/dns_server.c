@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/cleanup.h"
@@ -66,6 +67,18 @@ static bool has_argument(pid_t pid, const char *argument) {
 }
 
 /*
+ * A process of another network namespace may have the same argument: that of a host that sees our processes, but has
+ * a /run of its own.
+ */
+static bool is_server(pid_t pid, const char *argument) {
+        _cleanup_free_ char *path = str_format("/proc/%d/ns/net", (int) pid);
+        struct stat ours, its;
+
+        return has_argument(pid, argument) && stat("/proc/self/ns/net", &ours) == 0 && stat(path, &its) == 0 &&
+               ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
+}
+
+/*
  * Finds the server by its command line, not by a file with a pid, which may be missing or
  * belong to another process by now. Returns a pidfd, or -ESRCH.
  */
@@ -78,11 +91,11 @@ static int find_process(const struct dns_names *names) {
                 int64_t pid;
                 int fd;
 
-                if (str_to_i64(entry->d_name, 1, INT32_MAX, &pid) < 0 || !has_argument((pid_t) pid, argument))
+                if (str_to_i64(entry->d_name, 1, INT32_MAX, &pid) < 0 || !is_server((pid_t) pid, argument))
                         continue;
                 fd = process_pidfd((pid_t) pid);
                 /* What was read is of the process that is held now, or it is gone. */
-                if (fd >= 0 && has_argument((pid_t) pid, argument))
+                if (fd >= 0 && is_server((pid_t) pid, argument))
                         return fd;
                 fd_close(fd);
         }

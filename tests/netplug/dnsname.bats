@@ -153,3 +153,27 @@ server_pids() {
         run cni ADD dnsname c2 "$(named_conf)"
         assert_cni_error 7 "br-plain has no address" "isGateway"
 }
+
+@test "the server of another host's network of the same name is left alone" {
+        name_container c1 web
+        ours=$(server_pids)
+        # Another host: a network namespace and a /run of its own, among the same processes.
+        answer=$(nsenter --net="/run/netns/$OUTSIDE_NETNS" -- env PLUGINS="$CNI_PLUGINS" BRIDGE_CONF="$(bridge_conf \
+                ".ipam.dataDir = \"$LEASES-other\"")" CONF="$(plugin_conf dnsname '.prevResult = null')" \
+                unshare --mount --propagation private bash -ec '
+                        mount -t tmpfs tmpfs /run
+                        mkdir /run/netns
+                        ip netns add c1
+                        export CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/c1 CNI_IFNAME=eth0 CNI_PATH=$PLUGINS
+                        result=$(CNI_COMMAND=ADD "$PLUGINS/bridge" <<<"$BRIDGE_CONF")
+                        CONF=$(jq -c --argjson result "$result" ".prevResult = \$result" <<<"$CONF")
+                        CNI_COMMAND=ADD "$PLUGINS/dnsname" <<<"$CONF" >/dev/null
+                        CNI_COMMAND=CHECK "$PLUGINS/dnsname" <<<"$CONF"
+                        pgrep -f -- "--conf-file=.*/$1/dnsmasq.conf" | wc -l
+                        CNI_COMMAND=DEL "$PLUGINS/dnsname" <<<"$CONF"
+                        CNI_COMMAND=DEL "$PLUGINS/bridge" <<<"$BRIDGE_CONF"' other "$NETWORK")
+        assert_equal "$answer" 2
+        assert_equal "$(server_pids)" "$ours"
+        run cni CHECK dnsname c1 "$(named_conf)"
+        assert_success
+}
