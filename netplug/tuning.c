@@ -134,8 +134,8 @@ static int parse_link(const struct json *from, struct configuration *conf, struc
 
                 r = json_get_bool(from, flags[i].key, &on, err);
                 /* `promisc: false` asks for nothing, `allmulti: false` does: so the reference plugin has it. */
-                if (r >= 0 && json_get(from, flags[i].key) && (on || flags[i].flag == IFF_ALLMULTI))
-                        *choice_of(conf, i) = on ? ON : OFF;
+                if (r >= 0 && json_get(from, flags[i].key))
+                        *choice_of(conf, i) = on ? ON : flags[i].flag == IFF_ALLMULTI ? OFF : AS_IT_IS;
         }
         return r;
 }

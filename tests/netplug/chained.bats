@@ -34,6 +34,30 @@ queues() {
         in_host tc qdisc show dev "${1:-$(jq -r '.interfaces[1].name' <<<"$RESULT")}" | grep -E 'tbf|htb|ingress' || true
 }
 
+@test "args.cni.promisc comes before the configuration's promisc, and false asks for nothing" {
+        cni ADD tuning c1 "$(tuning_conf '.promisc = true | .args.cni.promisc = null')"
+        run link_state
+        assert_output_contains "promiscuity 1"
+        cni DEL tuning c1 "$(tuning_conf)"
+        cni ADD tuning c1 "$(tuning_conf '.promisc = true | .args.cni.promisc = false')"
+        run link_state
+        assert_output_contains "promiscuity 0"
+        cni DEL tuning c1 "$(tuning_conf)"
+        cni ADD tuning c1 "$(tuning_conf '.promisc = false | .args.cni.promisc = true')"
+        run link_state
+        assert_output_contains "promiscuity 1"
+        cni DEL tuning c1 "$(tuning_conf)"
+        # A link that is promiscuous already stays so.
+        in_container c1 ip link set eth0 promisc on
+        for conf in "$(tuning_conf '.promisc = false')" "$(tuning_conf '.promisc = true | .args.cni.promisc = false')"; do
+                cni ADD tuning c1 "$conf"
+                cni CHECK tuning c1 "$conf"
+                run link_state
+                assert_output_contains "promiscuity 1"
+                cni DEL tuning c1 "$conf"
+        done
+}
+
 @test "tuning changes the link and settings, and DEL takes them back" {
         before=$(link_state)
         conf=$(tuning_conf '.mac = "02:00:00:00:00:dd" | .mtu = 1400 | .promisc = true | .allmulti = true | .txQLen = 77 |
