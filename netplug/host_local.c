@@ -104,7 +104,7 @@ static int parse_requests(struct plugin_call *call, struct configuration *conf, 
         const char *argument = plugin_argument(call, "IP");
         int r = 0;
 
-        if (argument)
+        if (!str_empty(argument))
                 r = add_request(call, argument, conf, err);
         if (r >= 0)
                 r = plugin_args(call, &args, err);

@@ -78,6 +78,15 @@ ipam() {
         assert_equal "$(find "$LEASES/$NETWORK" -name '10.*' | wc -l)" 2
 }
 
+@test "an empty IP= in CNI_ARGS asks for nothing" {
+        CNI_ARGS="IgnoreUnknown=1;IP=;MAC=" run cni ADD host-local c1 "$(ipam)"
+        assert_success
+        assert_equal "$(address_of "$output")" 10.77.0.2
+        IFNAME=eth1 CNI_ARGS=IP= run cni ADD host-local c1 "$(ipam '.runtimeConfig.ips = ["10.77.0.60"]')"
+        assert_success
+        assert_equal "$(address_of "$output")" 10.77.0.60
+}
+
 @test "runtimeConfig.ipRanges comes before the configuration's ranges" {
         run cni ADD host-local c1 "$(ipam '.runtimeConfig.ipRanges = [[{subnet: "10.80.0.0/24"}]]')"
         assert_success
