@@ -7,6 +7,7 @@
 #include "plugin.h"
 
 #define ADDRESSES_MAX 256
+#define BLANKS " \t\r\n"
 
 /* An address in the notation of a caller: with the length of its network's prefix. */
 static int add_address(struct plugin_call *call, const char *text, struct cni_result *result, struct error *err) {
@@ -42,14 +43,27 @@ static int add_configured(struct plugin_call *call, const struct json *item, str
         return 0;
 }
 
+/* The items of a list with commas between them, without the blanks around each. */
+static void split_argument(struct str_list *list, const char *text) {
+        str_list_split(list, str_empty(text) ? "" : text, ',');
+        for (size_t i = 0; i < list->count; i++) {
+                char *item = list->items[i];
+                size_t blanks = strspn(item, BLANKS), end = strlen(item);
+
+                while (end > blanks && strchr(BLANKS, item[end - 1]))
+                        end--;
+                item[end] = '\0';
+                memmove(item, item + blanks, strlen(item + blanks) + 1);
+        }
+}
+
 /* CNI_ARGS IP=ADDRESS/PREFIX,... and GATEWAY=ADDRESS,...: each gateway is that of the networks it lies in. */
 static int add_arguments(struct plugin_call *call, struct cni_result *result, struct error *err) {
         _cleanup_str_list_ struct str_list addresses = {0}, gateways = {0};
-        const char *ip = plugin_argument(call, "IP"), *gateway = plugin_argument(call, "GATEWAY");
         int r = 0;
 
-        str_list_split(&addresses, ip ? ip : "", ',');
-        str_list_split(&gateways, gateway ? gateway : "", ',');
+        split_argument(&addresses, plugin_argument(call, "IP"));
+        split_argument(&gateways, plugin_argument(call, "GATEWAY"));
         for (size_t i = 0; r >= 0 && i < addresses.count; i++)
                 r = add_address(call, addresses.items[i], result, err);
         for (size_t i = 0; r >= 0 && i < gateways.count; i++) {
