@@ -69,7 +69,8 @@ static bool ifname_is_valid(const char *name) {
         if (size == 0 || size >= IFNAMSIZ || !path_is_name(name))
                 return false;
         for (; *name; name++)
-                if (*name == ':' || isspace((unsigned char) *name) || iscntrl((unsigned char) *name))
+                /* The kernel takes a % as the place for a number. */
+                if (*name == ':' || *name == '%' || isspace((unsigned char) *name) || iscntrl((unsigned char) *name))
                         return false;
         return true;
 }

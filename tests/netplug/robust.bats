@@ -156,3 +156,11 @@ undoes() {
         assert_cni_error 7 "unheard-of" "CNI_PATH"
         assert_nothing_left "$BEFORE"
 }
+
+@test "a name for the container's link that the kernel would fill in is refused, and leaves no lease" {
+        for plugin in bridge host-local; do
+                IFNAME='a%d' run cni ADD $plugin c1 "$(bridge_conf)"
+                assert_cni_error 4 CNI_IFNAME
+        done
+        assert_nothing_left "$BEFORE"
+}
