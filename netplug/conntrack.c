@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netlink/attr.h>
@@ -18,6 +19,7 @@ struct search {
         int family;
         const struct nft_port *ports;
         size_t count;
+        bool translated;
         struct netlink_batch deletions;
 };
 
@@ -51,6 +53,8 @@ static int read_connection(struct nlmsghdr *header, void *context) {
         if (nlmsg_parse(header, sizeof(struct nfgenmsg), fields, CTA_MAX, NULL) < 0 || !fields[CTA_TUPLE_ORIG] ||
             nla_len(fields[CTA_TUPLE_ORIG]) > TUPLE_ROOM / 2 || !is_wanted(search, fields[CTA_TUPLE_ORIG]))
                 return 0;
+        if (search->translated && !(fields[CTA_STATUS] && ntohl(nla_get_u32(fields[CTA_STATUS])) & IPS_DST_NAT))
+                return 0;
         message = conntrack_message(IPCTNL_MSG_CT_DELETE, 0, search->family);
         (void) nla_put(message, NLA_F_NESTED | CTA_TUPLE_ORIG, nla_len(fields[CTA_TUPLE_ORIG]),
                        nla_data(fields[CTA_TUPLE_ORIG]));
@@ -62,8 +66,8 @@ static int read_connection(struct nlmsghdr *header, void *context) {
         return 0;
 }
 
-int conntrack_forget_udp(int family, const struct nft_port *ports, size_t count, struct error *err) {
-        struct search search = {.family = family, .ports = ports, .count = count};
+int conntrack_forget_udp(int family, const struct nft_port *ports, size_t count, bool translated, struct error *err) {
+        struct search search = {.family = family, .ports = ports, .count = count, .translated = translated};
         _cleanup_netlink_ struct netlink netlink = NETLINK_CLOSED;
         int r;
 

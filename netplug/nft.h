@@ -43,6 +43,9 @@ struct nft_port {
 /** The last port of the range; the port itself when it is none. */
 uint16_t nft_port_last(const struct nft_port *port);
 
+/** True for a host address that stands for all of them. */
+bool nft_port_is_anywhere(const struct cni_address *host_address);
+
 /* What a packet must be like for a published port to take it. */
 struct nft_condition {
         enum { NFT_SOURCE, NFT_DESTINATION, NFT_INPUT_LINK, NFT_OUTPUT_LINK } kind;
@@ -66,6 +69,9 @@ struct nft_publish {
         bool snat;                           /* masquerade where a reply would not come back through the host */
         bool masquerade_all;                 /* masquerade everything that comes through a published port */
 };
+
+/** The container's address of a family, or NULL. */
+const struct cni_address *nft_address_of_family(const struct nft_publish *publish, int family);
 
 /* Parts of the rules, for release and check. */
 enum nft_part { NFT_PART_MASQUERADE = 1, NFT_PART_PUBLISH = 2, NFT_PART_FORWARD = 4 };
@@ -101,13 +107,23 @@ int nft_forward_add(const struct nft_owner *owner, const struct nft_forward *for
 /** The links something is forwarded for. */
 int nft_forward_links(struct str_list *out, struct error *err);
 
+/** Sets a link's route_localnet, or takes it back where nobody publishes ports any more. */
+typedef void (*nft_localnet_switch)(const char *link, bool on);
+
+/* What was more than rules, of what a release took out. Release with nft_released_free(). */
+struct nft_released {
+        nft_localnet_switch localnet; /* the caller's, asked before the rules go; may be NULL */
+        struct nft_port *ports;       /* that are published no more */
+        size_t port_count;
+};
+void nft_released_free(struct nft_released *released);
+
 /**
  * Takes out everything the owner has in the given parts. Nothing there is success.
  * @parts: of enum nft_part
- * @unpublished: filled with the links that have no published port any more, whose
- *      route_localnet the caller may take back; may be NULL
+ * @released: empty before but for `localnet`, filled; may be NULL
  */
-int nft_release(const struct nft_owner *owner, unsigned int parts, struct str_list *unpublished, struct error *err);
+int nft_release(const struct nft_owner *owner, unsigned int parts, struct nft_released *released, struct error *err);
 
 /**
  * Checks that everything an ADD would have made is there.

@@ -11,6 +11,7 @@
 /* Whether an element is there and, for a map, leads where it should. */
 struct expectation {
         struct nft_owner_texts owner;
+        const char *container; /* another attachment of it does as well; NULL: none does */
         const struct nft_element *element;
         bool met;
 };
@@ -20,16 +21,20 @@ static int compare_expected(const struct nft_element *element, void *context) {
         const struct nft_value *wanted = &expectation->element->data, *last = &expectation->element->key_last;
         const struct nft_value *found = element->key_last.size ? &element->key_last : &element->key;
 
-        expectation->met = nft_owner_texts_have(&expectation->owner, element->comment) &&
-                           (wanted->size == 0 || (wanted->size == element->data.size &&
-                                                  memcmp(wanted->bytes, element->data.bytes, wanted->size) == 0)) &&
-                           (last->size == 0 || memcmp(last->bytes, found->bytes, last->size) == 0);
+        if (nft_owner_texts_have(&expectation->owner, element->comment))
+                expectation->met =
+                        (wanted->size == 0 || (wanted->size == element->data.size &&
+                                               memcmp(wanted->bytes, element->data.bytes, wanted->size) == 0)) &&
+                        (last->size == 0 || memcmp(last->bytes, found->bytes, last->size) == 0);
+        else
+                expectation->met =
+                        expectation->container && nft_owner_is_container(element->comment, expectation->container);
         return 0;
 }
 
 static int expect_element(struct nft_session *session, const struct nft_owner *owner, enum nft_set set,
-                          const struct nft_element *element, struct error *err) {
-        struct expectation expectation = {.element = element};
+                          const struct nft_element *element, const char *container, struct error *err) {
+        struct expectation expectation = {.element = element, .container = container};
         int r;
 
         nft_owner_texts_make(owner, &expectation.owner);
@@ -58,7 +63,7 @@ static int check_masquerade(struct nft_session *session, void *context, struct e
 
                 nft_value_add_address(&element.key, address);
                 r = expect_element(session, addresses->owner, nft_set_of_family(NFT_SET_MASQUERADE, address), &element,
-                                   err);
+                                   NULL, err);
                 if (r == -ENOENT)
                         return missing(err, "masquerade", address);
                 if (r < 0)
@@ -87,7 +92,7 @@ static int check_publish(struct nft_session *session, void *context, struct erro
 
                 if (set == NFT_SET_COUNT)
                         continue;
-                r = expect_element(session, publishing->owner, set, &element, err);
+                r = expect_element(session, publishing->owner, set, &element, publishing->owner->container_id, err);
                 if (r == -ENOENT) {
                         (void) error_set(err, ENOENT, "host port %u/%s is not published to the container any more",
                                          port->host_port, nft_protocol_name(port->protocol));
@@ -117,7 +122,7 @@ static int check_forward(struct nft_session *session, void *context, struct erro
                 nft_value_add_link(&element.key, forward->link);
                 nft_value_add_address(&element.key, &forward->addresses[i]);
                 r = expect_element(session, forwarding->owner,
-                                   nft_set_of_family(NFT_SET_FORWARD, &forward->addresses[i]), &element, err);
+                                   nft_set_of_family(NFT_SET_FORWARD, &forward->addresses[i]), &element, NULL, err);
                 if (r == -ENOENT)
                         return missing(err, "forwarding", &forward->addresses[i]);
                 if (r < 0)

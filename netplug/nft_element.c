@@ -119,11 +119,14 @@ static int read_element_message(struct nlmsghdr *header, void *context) {
 
 int nft_read_elements(struct nft_session *session, enum nft_set set, nft_element_handler handler, void *context) {
         struct element_reader reader = {.handler = handler, .context = context};
+        int r;
 
         if (!session->has_table)
                 return 0;
-        return netlink_query(&session->netlink, elements_message(NFT_MSG_GETSETELEM, NLM_F_DUMP, set, NULL, 0),
-                             read_element_message, &reader);
+        r = netlink_query(&session->netlink, elements_message(NFT_MSG_GETSETELEM, NLM_F_DUMP, set, NULL, 0),
+                          read_element_message, &reader);
+        /* The table went in between. */
+        return r == -ENOENT ? -ERESTART : r;
 }
 
 int nft_find_element(struct nft_session *session, enum nft_set set, const struct nft_value *key,

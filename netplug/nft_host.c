@@ -21,24 +21,26 @@
 
 #define RULE_ROOM 2048
 #define CHAINS_MAX 64
+/* Before the link's name in the comments of our rules. */
+#define COMMENT_START "netplug "
 
 /* A base chain hooked at forward. */
 struct host_chain {
         uint8_t family;
         char table[64];
         char name[64];
-        bool drops;          /* by policy or by its last rule */
-        bool accepts;        /* has our accepts for the link */
-        bool jumps;          /* to the admin chain */
-        bool has_admin;      /* its table has that chain */
-        uint64_t after;      /* handle of the rule our accepts go behind; 0: first of all */
-        uint64_t handles[8]; /* of our rules for the link */
+        bool drops;           /* by policy or by its last rule */
+        bool accepts;         /* has our accepts for the link */
+        bool jumps;           /* to the admin chain */
+        bool has_admin;       /* its table has that chain */
+        uint64_t after;       /* handle of the rule our accepts go behind; 0: first of all */
+        uint64_t handles[64]; /* of our rules for the link */
         size_t handle_count;
 };
 
 struct host_chains {
         struct nft_session *session;
-        const char *link;
+        const char *link; /* NULL: any */
         const char *admin_chain;
         bool has_admin[2]; /* table filter of iptables and of ip6tables */
         char comment[NFT_COMMENT_SIZE];
@@ -87,6 +89,8 @@ struct rule_end {
         bool drops;         /* drop or reject */
         bool unconditional; /* and nothing before it but counters */
         char jump[64];      /* the chain it jumps to */
+        /* As iptables-restore writes what iptables-save told; iptables-nft itself takes it from where nft has it. */
+        char comment[NFT_COMMENT_SIZE];
 };
 
 static void read_verdict(struct nlattr *data, struct rule_end *end) {
@@ -99,6 +103,19 @@ static void read_verdict(struct nlattr *data, struct rule_end *end) {
         end->drops = (int) ntohl(nla_get_u32(fields[NFTA_VERDICT_CODE])) == NF_DROP;
         if (fields[NFTA_VERDICT_CHAIN])
                 (void) nla_strlcpy(end->jump, fields[NFTA_VERDICT_CHAIN], sizeof(end->jump));
+}
+
+/* True if the match is a comment, which matches everything. */
+static bool read_match(struct nlattr *data, struct rule_end *end) {
+        struct nlattr *fields[NFTA_MATCH_MAX + 1];
+
+        if (!data || nla_parse_nested(fields, NFTA_MATCH_MAX, data, NULL) < 0 || !fields[NFTA_MATCH_NAME] ||
+            strcmp(nla_get_string(fields[NFTA_MATCH_NAME]), "comment") != 0)
+                return false;
+        if (fields[NFTA_MATCH_INFO])
+                (void) snprintf(end->comment, sizeof(end->comment), "%.*s", nla_len(fields[NFTA_MATCH_INFO]),
+                                (const char *) nla_data(fields[NFTA_MATCH_INFO]));
+        return true;
 }
 
 static void read_rule_end(struct nlattr *expressions, struct rule_end *end) {
@@ -122,9 +139,14 @@ static void read_rule_end(struct nlattr *expressions, struct rule_end *end) {
                                                          nla_len(fields[NFTA_EXPR_DATA]), NFTA_TARGET_NAME);
 
                         end->drops = target && strcmp(nla_get_string(target), "REJECT") == 0;
-                } else if (strcmp(name, "counter") != 0 && strcmp(name, "log") != 0)
+                } else if (strcmp(name, "counter") != 0 && strcmp(name, "log") != 0 &&
+                           !(strcmp(name, "match") == 0 && read_match(fields[NFTA_EXPR_DATA], end)))
                         end->unconditional = false;
         }
+}
+
+static bool is_ours(const struct host_chains *chains, const char *comment) {
+        return chains->link ? str_equal(comment, chains->comment) : str_starts_with(comment, COMMENT_START);
 }
 
 static int read_rule(struct nlmsghdr *header, void *context) {
@@ -148,14 +170,16 @@ static int read_rule(struct nlmsghdr *header, void *context) {
         if (fields[NFTA_RULE_USERDATA])
                 comment =
                         nft_comment(nla_data(fields[NFTA_RULE_USERDATA]), (size_t) nla_len(fields[NFTA_RULE_USERDATA]));
+        if (!comment && end.comment[0])
+                comment = end.comment;
         /* DOCKER-USER and the admin chain are where the owner of the host decides: they stay before our accepts. */
         if (strcmp(end.jump, "DOCKER-USER") == 0 || (end.jump[0] && str_equal(end.jump, chains->admin_chain)))
                 chain->after = handle;
         /* The jump that we made for another link goes with that link. */
         if (end.jump[0] && str_equal(end.jump, chains->admin_chain))
                 chain->jumps |=
-                        !comment || !str_starts_with(comment, "netplug ") || str_equal(comment, chains->comment);
-        if (comment && strcmp(comment, chains->comment) == 0 && chain->handle_count < ARRAY_SIZE(chain->handles)) {
+                        !comment || !str_starts_with(comment, COMMENT_START) || str_equal(comment, chains->comment);
+        if (comment && is_ours(chains, comment) && chain->handle_count < ARRAY_SIZE(chain->handles)) {
                 chain->handles[chain->handle_count++] = handle;
                 chain->accepts |= !end.jump[0];
         }
@@ -176,7 +200,7 @@ static int read_chains(struct nft_session *session, const char *link, const char
         chains->session = session;
         chains->link = link;
         chains->admin_chain = admin_chain;
-        (void) snprintf(chains->comment, sizeof(chains->comment), "netplug %s", link);
+        (void) snprintf(chains->comment, sizeof(chains->comment), COMMENT_START "%s", link ? link : "");
         r = netlink_query(&session->netlink, nft_message(NFT_MSG_GETCHAIN, NLM_F_DUMP, AF_UNSPEC, 0), read_chain,
                           chains);
         for (size_t i = 0; r >= 0 && i < chains->count; i++) {

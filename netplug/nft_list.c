@@ -11,14 +11,13 @@
 static const struct {
         enum nft_set set;
         int kind;
-        size_t host_address; /* bytes of the host's address at the beginning of the key */
 } sources[] = {
-        {NFT_SET_MASQUERADE, NFT_MASQUERADED, 0}, {NFT_SET_MASQUERADE6, NFT_MASQUERADED, 0},
-        {NFT_SET_PORTS, NFT_PUBLISHED, 0},        {NFT_SET_PORTS6, NFT_PUBLISHED, 0},
-        {NFT_SET_PORTS_AT, NFT_PUBLISHED, 4},     {NFT_SET_PORTS_AT6, NFT_PUBLISHED, 16},
-        {NFT_SET_SAME, NFT_PUBLISHED, 0},         {NFT_SET_SAME6, NFT_PUBLISHED, 0},
-        {NFT_SET_SAME_AT, NFT_PUBLISHED, 4},      {NFT_SET_SAME_AT6, NFT_PUBLISHED, 16},
-        {NFT_SET_FORWARD, NFT_FORWARDED, 0},      {NFT_SET_FORWARD6, NFT_FORWARDED, 0},
+        {NFT_SET_MASQUERADE, NFT_MASQUERADED}, {NFT_SET_MASQUERADE6, NFT_MASQUERADED},
+        {NFT_SET_PORTS, NFT_PUBLISHED},        {NFT_SET_PORTS6, NFT_PUBLISHED},
+        {NFT_SET_PORTS_AT, NFT_PUBLISHED},     {NFT_SET_PORTS_AT6, NFT_PUBLISHED},
+        {NFT_SET_SAME, NFT_PUBLISHED},         {NFT_SET_SAME6, NFT_PUBLISHED},
+        {NFT_SET_SAME_AT, NFT_PUBLISHED},      {NFT_SET_SAME_AT6, NFT_PUBLISHED},
+        {NFT_SET_FORWARD, NFT_FORWARDED},      {NFT_SET_FORWARD6, NFT_FORWARDED},
 };
 
 struct listing {
@@ -30,27 +29,6 @@ struct listing {
 static void read_address(struct cni_address *out, const unsigned char *bytes, bool is_v6) {
         *out = (struct cni_address){.family = is_v6 ? AF_INET6 : AF_INET, .prefix = is_v6 ? 128 : 32};
         memcpy(out->bytes, bytes, is_v6 ? 16 : 4);
-}
-
-static uint16_t read_number(const unsigned char *bytes) {
-        uint16_t number;
-
-        memcpy(&number, bytes, sizeof(number));
-        return ntohs(number);
-}
-
-static void read_port(const struct nft_element *element, size_t host_address, bool is_v6, struct nft_fact *fact) {
-        const size_t address_size = is_v6 ? 16 : 4;
-        const struct nft_value *last = element->key_last.size ? &element->key_last : &element->key;
-
-        if (host_address)
-                read_address(&fact->port.host_address, element->key.bytes, is_v6);
-        fact->port.protocol = element->key.bytes[host_address];
-        fact->port.host_port = read_number(element->key.bytes + host_address + 4);
-        fact->port.last_port = read_number(last->bytes + host_address + 4);
-        fact->port.container_port = element->data.size > address_size ? read_number(element->data.bytes + address_size)
-                                                                      : fact->port.host_port;
-        read_address(&fact->address, element->data.bytes, is_v6);
 }
 
 static int tell(const struct nft_element *element, void *context) {
@@ -68,7 +46,8 @@ static int tell(const struct nft_element *element, void *context) {
                 return 0;
         switch (fact.kind) {
         case NFT_PUBLISHED:
-                read_port(element, sources[listing->source].host_address, is_v6, &fact);
+                nft_port_of_element(sources[listing->source].set, element, &fact.port);
+                read_address(&fact.address, element->data.bytes, is_v6);
                 break;
         case NFT_FORWARDED:
                 memcpy(link, element->key.bytes, NFT_IFNAME_SIZE);

@@ -37,6 +37,16 @@ void nft_owner_comment(const char *network, const char *container_id, const char
         }
 }
 
+bool nft_owner_is_container(const char *comment, const char *container_id) {
+        const char *second = comment ? strchr(comment, ' ') : NULL;
+        char name[NFT_COMMENT_SIZE] = "";
+        size_t size;
+
+        add_name(name, container_id, 64);
+        size = strlen(name);
+        return second && strncmp(second + 1, name, size) == 0 && second[1 + size] == ' ';
+}
+
 static int compare_texts(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);
 }

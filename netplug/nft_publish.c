@@ -37,6 +37,14 @@ static void add_port_key(struct nft_value *key, uint8_t protocol, uint16_t port)
         nft_value_add(key, &number, 2);
 }
 
+/* The port of a key, behind the address and the protocol. */
+static uint16_t key_port(const struct nft_value *key, size_t address_size) {
+        uint16_t number;
+
+        memcpy(&number, key->bytes + address_size + 4, sizeof(number));
+        return ntohs(number);
+}
+
 enum nft_set nft_port_element(const struct nft_port *port, const struct cni_address *container,
                               struct nft_element *element) {
         bool at_address = !nft_port_is_anywhere(&port->host_address);
@@ -60,12 +68,39 @@ enum nft_set nft_port_element(const struct nft_port *port, const struct cni_addr
                                  container);
 }
 
+void nft_port_of_element(enum nft_set set, const struct nft_element *element, struct nft_port *out) {
+        const bool at_address = set == NFT_SET_PORTS_AT || set == NFT_SET_PORTS_AT6 || set == NFT_SET_SAME_AT ||
+                                set == NFT_SET_SAME_AT6;
+        const bool is_v6 = set % 2; /* each set of IPv6 follows that of IPv4 */
+        const size_t address_size = is_v6 ? 16 : 4, before = at_address ? address_size : 0;
+        const struct nft_value *last = element->key_last.size ? &element->key_last : &element->key;
+        uint16_t number;
+
+        *out = (struct nft_port){0};
+        if (at_address) {
+                out->host_address =
+                        (struct cni_address){.family = is_v6 ? AF_INET6 : AF_INET, .prefix = is_v6 ? 128 : 32};
+                memcpy(out->host_address.bytes, element->key.bytes, address_size);
+        }
+        out->protocol = element->key.bytes[before];
+        out->host_port = key_port(&element->key, before);
+        out->last_port = key_port(last, before);
+        out->container_port = out->host_port;
+        if (element->data.size > address_size) {
+                memcpy(&number, element->data.bytes + address_size, sizeof(number));
+                out->container_port = ntohs(number);
+        }
+}
+
 /* --- ports that are taken ---------------------------------------------------------------------------------------- */
 
 /* What new ports are held against. */
 struct port_clash {
         const struct nft_port *ports;
         size_t count;
+        const char *own;       /* comment of the attachment that publishes */
+        const char *container; /* its container */
+        bool *held;            /* of each port: another attachment of the container publishes it already */
         int family;
         size_t address_size; /* bytes before the protocol in the keys that are looked through */
         char holder[NFT_COMMENT_SIZE];
@@ -73,12 +108,12 @@ struct port_clash {
         uint16_t number;
 };
 
-/* The port of a key, behind the address and the protocol. */
-static uint16_t key_port(const struct nft_value *key, size_t address_size) {
-        uint16_t number;
-
-        memcpy(&number, key->bytes + address_size + 4, sizeof(number));
-        return ntohs(number);
+/* A container publishes its ports in each network it is attached to: the first one's attachment has them. */
+static bool is_held(const struct port_clash *clash, const struct nft_element *element, const struct nft_port *port,
+                    uint16_t from, uint16_t to) {
+        return nft_owner_is_container(element->comment, clash->container) &&
+               strcmp(element->comment, clash->own) != 0 && from <= port->host_port && nft_port_last(port) <= to &&
+               (clash->address_size == 0 || !nft_port_is_anywhere(&port->host_address));
 }
 
 static int compare_port(const struct nft_element *element, void *context) {
@@ -102,6 +137,10 @@ static int compare_port(const struct nft_element *element, void *context) {
                 if (clash->address_size && !nft_port_is_anywhere(&port->host_address) &&
                     memcmp(element->key.bytes, port->host_address.bytes, clash->address_size) != 0)
                         continue;
+                if (is_held(clash, element, port, from, to)) {
+                        clash->held[i] = true;
+                        continue;
+                }
                 (void) snprintf(clash->holder, sizeof(clash->holder), "%s", element->comment ? element->comment : "");
                 clash->port = port;
                 clash->number = port->host_port > from ? port->host_port : from;
@@ -145,10 +184,18 @@ static int find_clash_in(struct nft_session *session, struct port_clash *clash, 
         return r < 0 ? r : 0;
 }
 
-static int find_clash(struct nft_session *session, const struct nft_publish *publish, int family, struct error *err) {
+/* Fills `held`, of as many as there are ports, which is false before. */
+static int find_clash(struct nft_session *session, const struct nft_publishing *publishing, int family,
+                      const char *comment, bool *held, struct error *err) {
         static const enum nft_set maps[] = {NFT_SET_PORTS, NFT_SET_SAME, NFT_SET_PORTS_AT, NFT_SET_SAME_AT};
+        const struct nft_publish *publish = publishing->publish;
         const bool is_v6 = family == AF_INET6, each = asks_for_each(publish);
-        struct port_clash clash = {.ports = publish->ports, .count = publish->port_count, .family = family};
+        struct port_clash clash = {.ports = publish->ports,
+                                   .count = publish->port_count,
+                                   .own = comment,
+                                   .container = publishing->owner->container_id,
+                                   .held = held,
+                                   .family = family};
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(maps); i++) {
@@ -204,9 +251,9 @@ static void gate_element(const struct nft_port *port, const struct cni_address *
         add_port_key(&element->key_last, port->protocol, nft_port_last(port));
 }
 
-/* Stages the map elements of one family's ports. Returns their number or a negative errno. */
+/* Stages the map elements of one family's ports. Returns the number of those ports or a negative errno. */
 static int stage_ports(struct nft_session *session, const struct nft_publish *publish,
-                       const struct cni_address *container, const char *comment) {
+                       const struct cni_address *container, const char *comment, const bool *held) {
         const struct nft_conditions *conditions = &publish->conditions[container->family == AF_INET6];
         struct portion *portions[NFT_SET_COUNT] = {0};
         struct nft_element gate = {.comment = comment};
@@ -221,8 +268,10 @@ static int stage_ports(struct nft_session *session, const struct nft_publish *pu
 
                 if (set == NFT_SET_COUNT)
                         continue;
-                stage_in_portions(session, set, &portions[set], &element);
                 count++;
+                if (held[i])
+                        continue;
+                stage_in_portions(session, set, &portions[set], &element);
                 if (!conditions->count)
                         continue;
                 gate_element(port, container, &gated);
@@ -273,13 +322,15 @@ static int stage_publish(struct nft_session *session, void *context, struct erro
         nft_stage_table(session);
         for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
                 const struct cni_address *container = nft_address_of_family(publish, both[i]);
+                _cleanup_free_ bool *held = NULL;
 
                 if (!container)
                         continue;
-                r = find_clash(session, publish, both[i], err);
+                held = xcalloc(publish->port_count, sizeof(*held));
+                r = find_clash(session, publishing, both[i], comment, held, err);
                 if (r < 0)
                         return r;
-                r = stage_ports(session, publish, container, comment);
+                r = stage_ports(session, publish, container, comment, held);
                 if (r > 0 && (publish->snat || publish->masquerade_all))
                         r = stage_returns(session, publish, container, comment);
                 if (r < 0)

@@ -7,6 +7,9 @@
 #include "nft.h"
 #include "nft_table.h"
 
+/* Of one set, until two agree. */
+#define READINGS_MAX 16
+
 /* The part of the rules each owned set belongs to. */
 static const unsigned int set_parts[NFT_SET_OWNED] = {
         [NFT_SET_MASQUERADE] = NFT_PART_MASQUERADE, [NFT_SET_MASQUERADE6] = NFT_PART_MASQUERADE,
@@ -23,19 +26,21 @@ static const unsigned int set_parts[NFT_SET_OWNED] = {
 struct release {
         struct nft_owner_texts texts;
         unsigned int parts;
-        struct str_list *unpublished;
         enum nft_set set; /* the one that is being read */
         struct {
                 struct nft_element *items;
                 size_t count;
                 size_t room;
         } removed[NFT_SET_OWNED];
-        size_t kept;
+        size_t kept[NFT_SET_OWNED];
+        uint64_t digest;             /* of all elements of the set that is being read, in whatever order */
         struct str_list chains_kept; /* chains that remaining elements jump to */
         struct str_list chains_left; /* chains that removed elements jumped to */
         /* Links of remaining and removed elements: [0] of the forward sets, [1] of the publishers. */
         struct str_list links_kept[2];
         struct str_list links_left[2];
+        nft_localnet_switch localnet; /* may be NULL */
+        struct str_list switched_off; /* links whose route_localnet this release took back */
 };
 
 static void release_reset(struct release *release) {
@@ -43,7 +48,7 @@ static void release_reset(struct release *release) {
                 free(release->removed[i].items);
                 memset(&release->removed[i], 0, sizeof(release->removed[i]));
         }
-        release->kept = 0;
+        memset(release->kept, 0, sizeof(release->kept));
         str_list_free(&release->chains_kept);
         str_list_free(&release->chains_left);
         for (size_t i = 0; i < 2; i++) {
@@ -54,6 +59,7 @@ static void release_reset(struct release *release) {
 
 static void release_free(struct release *release) {
         release_reset(release);
+        str_list_free(&release->switched_off);
         nft_owner_texts_free(&release->texts);
 }
 
@@ -77,6 +83,14 @@ static void note_removed(struct release *release, const struct nft_element *elem
         (*items)[(*count)++].comment = NULL;
 }
 
+static uint64_t hash_element(const struct nft_element *element) {
+        uint64_t hash = nft_hash(element->comment ? element->comment : "");
+
+        for (size_t i = 0; i < element->key.size; i++)
+                hash = (hash ^ element->key.bytes[i]) * 0x100000001b3;
+        return hash;
+}
+
 static int sort_element(const struct nft_element *element, void *context) {
         struct release *release = context;
         bool removed =
@@ -86,7 +100,8 @@ static int sort_element(const struct nft_element *element, void *context) {
         if (removed)
                 note_removed(release, element);
         else
-                release->kept++;
+                release->kept[release->set]++;
+        release->digest += hash_element(element);
         add_once(removed ? &release->chains_left : &release->chains_kept, element->chain);
         if (forward || release->set == NFT_SET_PUBLISHERS) {
                 struct str_list *links = removed ? release->links_left : release->links_kept;
@@ -98,15 +113,41 @@ static int sort_element(const struct nft_element *element, void *context) {
         return 0;
 }
 
+/*
+ * Reads a set until two readings agree. The kernel hands out a large one in pieces, and enlarges or shrinks its table
+ * in between, which is no change of the rules it would tell of: elements come twice then, or not at all.
+ */
+static int sort_set(struct nft_session *session, struct release *release, enum nft_set set) {
+        uint64_t before;
+        int r = 0;
+
+        release->set = set;
+        release->digest = 0;
+        for (int reading = 0; r >= 0 && reading < READINGS_MAX; reading++) {
+                before = release->digest;
+                release->digest = release->kept[set] = release->removed[set].count = 0;
+                r = nft_read_elements(session, set, sort_element, release);
+                if (reading > 0 && release->digest == before)
+                        return r;
+        }
+        return r < 0 ? r : -ERESTART;
+}
+
+static size_t count_kept(const struct release *release) {
+        size_t count = 0;
+
+        for (enum nft_set set = 0; set < NFT_SET_OWNED; set++)
+                count += release->kept[set];
+        return count;
+}
+
 /* Reads the owned sets that belong to the parts, or all the others. */
 static int sort_sets(struct nft_session *session, struct release *release, bool within_parts) {
         int r = 0;
 
-        for (enum nft_set set = 0; r >= 0 && set < NFT_SET_OWNED; set++) {
-                release->set = set;
+        for (enum nft_set set = 0; r >= 0 && set < NFT_SET_OWNED; set++)
                 if (!!(set_parts[set] & release->parts) == within_parts)
-                        r = nft_read_elements(session, set, sort_element, release);
-        }
+                        r = sort_set(session, release, set);
         return r;
 }
 
@@ -191,34 +232,72 @@ static int stage_removal(struct nft_session *session, const struct release *rele
         return r;
 }
 
+/*
+ * The setting goes before the guard does, which goes with this transaction. Where that fails because somebody published
+ * a port meanwhile, it is set again.
+ */
+static void switch_localnet(struct release *release) {
+        const struct str_list *kept = &release->links_kept[1], *left = &release->links_left[1];
+
+        for (size_t i = 0; i < release->switched_off.count; i++)
+                if (str_list_contains(kept, release->switched_off.items[i]))
+                        release->localnet(release->switched_off.items[i], true);
+        for (size_t i = 0; i < left->count; i++)
+                if (!str_list_contains(kept, left->items[i])) {
+                        release->localnet(left->items[i], false);
+                        add_once(&release->switched_off, left->items[i]);
+                }
+}
+
 static int stage_release(struct nft_session *session, void *context, struct error *err) {
         struct release *release = context;
         int r;
 
         release_reset(release);
-        if (!session->has_table)
-                return 0;
+        if (!session->has_table) {
+                /* By somebody's hand, perhaps: then nobody has accepts any more. */
+                r = release->parts & NFT_PART_FORWARD ? nft_host_forget(session, NULL) : 0;
+                return r < 0 ? nft_kernel_error(r, err) : 0;
+        }
         r = sort_sets(session, release, true);
-        if (r >= 0 && release->kept == 0)
+        if (r >= 0 && count_kept(release) == 0)
                 r = sort_sets(session, release, false);
-        if (r >= 0 && release->kept == 0)
+        if (r >= 0 && count_kept(release) == 0)
                 nft_stage_delete_table(session);
         else if (r >= 0)
                 r = stage_removal(session, release);
         for (size_t i = 0; r >= 0 && i < release->links_left[0].count; i++)
                 if (is_forgotten(release, release->links_left[0].items[i]))
                         r = nft_host_forget(session, release->links_left[0].items[i]);
+        if (r >= 0 && release->localnet)
+                switch_localnet(release);
         return r < 0 ? nft_kernel_error(r, err) : 0;
 }
 
-int nft_release(const struct nft_owner *owner, unsigned int parts, struct str_list *unpublished, struct error *err) {
-        _cleanup_release_ struct release context = {.parts = parts};
+void nft_released_free(struct nft_released *released) {
+        free(released->ports);
+}
+
+static void tell_ports(const struct release *release, struct nft_released *out) {
+        size_t count = 0;
+
+        for (enum nft_set set = NFT_SET_PORTS; set <= NFT_SET_SAME_AT6; set++)
+                count += release->removed[set].count;
+        out->ports = xcalloc(count, sizeof(*out->ports));
+        for (enum nft_set set = NFT_SET_PORTS; set <= NFT_SET_SAME_AT6; set++)
+                for (size_t i = 0; i < release->removed[set].count; i++)
+                        nft_port_of_element(set, &release->removed[set].items[i], &out->ports[out->port_count++]);
+}
+
+int nft_release(const struct nft_owner *owner, unsigned int parts, struct nft_released *released, struct error *err) {
+        _cleanup_release_ struct release context = {.parts = parts, .localnet = released ? released->localnet : NULL};
         int r;
 
         nft_owner_texts_make(owner, &context.texts);
         r = nft_transact(stage_release, &context, err);
-        for (size_t i = 0; r >= 0 && unpublished && i < context.links_left[1].count; i++)
-                if (!str_list_contains(&context.links_kept[1], context.links_left[1].items[i]))
-                        str_list_add(unpublished, context.links_left[1].items[i]);
+        for (size_t i = 0; r < 0 && i < context.switched_off.count; i++)
+                context.localnet(context.switched_off.items[i], true);
+        if (r >= 0 && released)
+                tell_ports(&context, released);
         return r;
 }

@@ -250,11 +250,12 @@ static void stage_postrouting(struct nft_session *session, const struct nft_fami
         nft_rule_end(session, &rule);
 }
 
-static void match_loopback(struct nl_msg *message) {
+/* Addresses of 127.0.0.0/8, in the header's field that `load` loads. */
+static void match_loopback(struct nl_msg *message, void (*load)(struct nl_msg *, const struct nft_family *, uint32_t)) {
         const struct nft_family *family = &nft_families[0];
 
         nft_match_family(message, family);
-        nft_load_destination(message, family, NFT_REGISTER(0));
+        load(message, family, NFT_REGISTER(0));
         nft_mask(message, NFT_REGISTER(0), family->mask, family->size);
         nft_compare(message, NFT_CMP_EQ, NFT_REGISTER(0), family->loopback, family->size);
 }
@@ -266,7 +267,7 @@ static void match_loopback(struct nl_msg *message) {
 static void stage_skip_loopback4(struct nft_session *session) {
         struct nft_rule rule = nft_rule_begin("prerouting");
 
-        match_loopback(rule.message);
+        match_loopback(rule.message, nft_load_destination);
         nft_verdict(rule.message, NFT_RETURN, NULL);
         nft_rule_end(session, &rule);
 }
@@ -280,18 +281,20 @@ static void stage_guard(struct nft_session *session) {
         const uint32_t translated = IPS_DST_NAT, none = 0;
         struct nft_rule rule = nft_rule_begin("guard");
 
-        match_loopback(rule.message);
+        match_loopback(rule.message, nft_load_destination);
         nft_conntrack(rule.message, NFT_CT_STATUS, NFT_REGISTER(0));
         nft_mask(rule.message, NFT_REGISTER(0), &translated, sizeof(translated));
         nft_compare(rule.message, NFT_CMP_NEQ, NFT_REGISTER(0), &none, sizeof(none));
         nft_verdict(rule.message, NF_ACCEPT, NULL);
         nft_rule_end(session, &rule);
-        rule = nft_rule_begin("guard");
-        match_loopback(rule.message);
-        nft_meta(rule.message, NFT_META_IIFNAME, NFT_REGISTER(0));
-        nft_lookup(rule.message, sets[NFT_SET_LOCALNET].name, NFT_REGISTER(0), false, 0);
-        nft_verdict(rule.message, NF_DROP, NULL);
-        nft_rule_end(session, &rule);
+        for (size_t i = 0; i < 2; i++) {
+                rule = nft_rule_begin("guard");
+                match_loopback(rule.message, i == 0 ? nft_load_destination : nft_load_source);
+                nft_meta(rule.message, NFT_META_IIFNAME, NFT_REGISTER(0));
+                nft_lookup(rule.message, sets[NFT_SET_LOCALNET].name, NFT_REGISTER(0), false, 0);
+                nft_verdict(rule.message, NF_DROP, NULL);
+                nft_rule_end(session, &rule);
+        }
 }
 
 static void stage_rules(struct nft_session *session) {

@@ -84,6 +84,9 @@ int nft_transact(nft_stage stage, void *context, struct error *err);
 /** Only reads: as nft_transact() with nothing sent. */
 int nft_inspect(nft_stage stage, void *context, struct error *err);
 
+/** nft_port_element() backwards: the port that an element of one of the maps of ports publishes. */
+void nft_port_of_element(enum nft_set set, const struct nft_element *element, struct nft_port *out);
+
 /** A netlink handler that only wants to know whether there is an answer. */
 int nft_ignore_message(struct nlmsghdr *header, void *context);
 
@@ -162,11 +165,7 @@ int nft_stage_once(struct nft_session *session, enum nft_set set, const struct n
 /** Reports a failed read; -EINTR and -ERESTART pass unreported, for the next attempt. Returns r. */
 int nft_kernel_error(int r, struct error *err);
 
-/** The container's address of a family, or NULL. */
-const struct cni_address *nft_address_of_family(const struct nft_publish *publish, int family);
 const char *nft_protocol_name(uint8_t protocol);
-/** True if the port is published at every address. */
-bool nft_port_is_anywhere(const struct cni_address *host_address);
 /**
  * The element that leads a published port to the container.
  * @container: of the family that is published in
@@ -227,6 +226,8 @@ void nft_stage_chain(struct nft_session *session, const struct nft_chain *chain)
 /** "NETWORK CONTAINER IFNAME"; without a container id the network alone. */
 void nft_owner_comment(const char *network, const char *container_id, const char *ifname,
                        char comment[NFT_COMMENT_SIZE]);
+/** True if the element with that comment is of an attachment of the container, in whatever network. */
+bool nft_owner_is_container(const char *comment, const char *container_id);
 /** A number that keeps texts apart. */
 uint64_t nft_hash(const char *text);
 
@@ -250,7 +251,7 @@ bool nft_owner_texts_have(const struct nft_owner_texts *texts, const char *comme
  * @admin_chain: where a table of iptables has it, its rules come first
  */
 int nft_host_accept(struct nft_session *session, const char *link, const char *admin_chain);
-/** Stages their removal. */
+/** Stages their removal; `link` NULL: of those for all links. */
 int nft_host_forget(struct nft_session *session, const char *link);
 /** Returns 1 if a chain of the host drops and has no accept for the link, 0 if not, or a negative errno. */
 int nft_host_lacks(struct nft_session *session, const char *link);

@@ -29,14 +29,38 @@ static void fill_publish(struct plugin_call *call, const struct portmap_conf *co
 
 /* True if a port is published in the family. */
 static bool publishes(const struct nft_publish *publish, int family) {
-        bool has_address = false;
-
-        for (size_t i = 0; i < publish->address_count; i++)
-                has_address |= publish->addresses[i].family == family;
-        for (size_t i = 0; has_address && i < publish->port_count; i++)
+        for (size_t i = 0; nft_address_of_family(publish, family) && i < publish->port_count; i++)
                 if (!publish->ports[i].host_address.family || publish->ports[i].host_address.family == family)
                         return true;
         return false;
+}
+
+static bool has_address(const struct nft_publish *publish, int family) {
+        return family == AF_UNSPEC || nft_address_of_family(publish, family);
+}
+
+/* Engines publish everywhere by a pair, 0.0.0.0 and ::. */
+static bool is_other_half(const struct nft_publish *publish, const struct nft_port *port) {
+        for (size_t i = 0; i < publish->port_count; i++) {
+                const struct nft_port *twin = &publish->ports[i];
+
+                if (has_address(publish, twin->host_address.family) && nft_port_is_anywhere(&twin->host_address) &&
+                    twin->protocol == port->protocol && twin->host_port <= port->host_port &&
+                    nft_port_last(twin) >= nft_port_last(port))
+                        return true;
+        }
+        return false;
+}
+
+/* The half for a family that the container lacks goes without saying. `ports` are what publish->ports points at. */
+static void leave_out_other_halves(struct nft_port *ports, struct nft_publish *publish) {
+        size_t count = 0;
+
+        for (size_t i = 0; i < publish->port_count; i++)
+                if (has_address(publish, ports[i].host_address.family) ||
+                    !nft_port_is_anywhere(&ports[i].host_address) || !is_other_half(publish, &ports[i]))
+                        ports[count++] = ports[i];
+        publish->port_count = count;
 }
 
 /* Every port must have somewhere to lead to. */
@@ -60,32 +84,41 @@ static int check_families(struct plugin_call *call, const struct nft_publish *pu
         return 0;
 }
 
-/* Takes the setting back from links where nobody publishes ports any more. */
-static void restore_localnet(const struct str_list *links) {
-        for (size_t i = 0; i < links->count; i++)
-                (void) sysctl_set_link("ipv4", links->items[i], "route_localnet", "0", NULL);
+/* A link that is gone has no settings to take back. */
+static void switch_localnet(const char *link, bool on) {
+        (void) sysctl_set_link("ipv4", link, "route_localnet", on ? "1" : "0", NULL);
 }
 
-static int release(struct plugin_call *call, struct error *err) {
-        _cleanup_str_list_ struct str_list unpublished = {0};
-        const struct nft_owner owner = attach_owner(call);
-        int r = nft_release(&owner, NFT_PART_PUBLISH, &unpublished, err);
+static const int families[] = {AF_INET, AF_INET6};
 
-        restore_localnet(&unpublished);
-        return r;
+static bool have_udp(const struct nft_port *ports, size_t count) {
+        for (size_t i = 0; i < count; i++)
+                if (ports[i].protocol == IPPROTO_UDP)
+                        return true;
+        return false;
 }
 
 /* Senders that tried before the port was published must reach it too. */
-static int forget_udp(const struct nft_publish *publish, struct error *err) {
-        static const int families[] = {AF_INET, AF_INET6};
-        bool has_udp = false;
+static int forget_earlier_udp(const struct nft_publish *publish, struct error *err) {
         int r = 0;
 
-        for (size_t i = 0; i < publish->port_count; i++)
-                has_udp |= publish->ports[i].protocol == IPPROTO_UDP;
-        for (size_t i = 0; r >= 0 && has_udp && i < ARRAY_SIZE(families); i++)
+        if (!have_udp(publish->ports, publish->port_count))
+                return 0;
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++)
                 if (publishes(publish, families[i]))
-                        r = conntrack_forget_udp(families[i], publish->ports, publish->port_count, err);
+                        r = conntrack_forget_udp(families[i], publish->ports, publish->port_count, false, err);
+        return r;
+}
+
+static int release(struct plugin_call *call, struct error *err) {
+        _cleanup_(nft_released_free) struct nft_released released = {.localnet = switch_localnet};
+        const struct nft_owner owner = attach_owner(call);
+        int r = nft_release(&owner, NFT_PART_PUBLISH, &released, err);
+
+        /* Who went on sending would reach whoever gets the container's address next. */
+        if (have_udp(released.ports, released.port_count))
+                for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++)
+                        r = conntrack_forget_udp(families[i], released.ports, released.port_count, true, err);
         return r;
 }
 
@@ -101,8 +134,24 @@ static int prepare(struct plugin_call *call, const struct cni_result *result, st
         if (r < 0 || conf.port_count == 0)
                 return r;
         fill_publish(call, &conf, result, out);
+        leave_out_other_halves(conf.ports, out);
         r = check_families(call, out, err);
         return r < 0 ? r : 1;
+}
+
+static bool needs_localnet(const struct nft_publish *publish) {
+        return publish->link && (publish->snat || publish->masquerade_all) && publishes(publish, AF_INET);
+}
+
+static int check_localnet(const char *link, struct error *err) {
+        _cleanup_free_ char *path = str_format("ipv4/conf/%s/route_localnet", link);
+        char value[SYSCTL_VALUE_MAX];
+        int r = sysctl_get(path, value, err);
+
+        if (r >= 0 && !str_equal(value, "1"))
+                return error_set(err, ENOENT, "route_localnet of %s is off: 127.0.0.1 does not reach the container",
+                                 link);
+        return r;
 }
 
 static int portmap_add(struct plugin_call *call, struct cni_result *result, struct error *err) {
@@ -117,10 +166,10 @@ static int portmap_add(struct plugin_call *call, struct cni_result *result, stru
         if (r < 0)
                 return r;
         /* 127.0.0.1 may then be the source of what goes to the container; nft.c guards the other direction. */
-        if (publish.link && (publish.snat || publish.masquerade_all) && publishes(&publish, AF_INET))
+        if (needs_localnet(&publish))
                 r = sysctl_set_link("ipv4", publish.link, "route_localnet", "1", err);
         if (r >= 0)
-                r = forget_udp(&publish, err);
+                r = forget_earlier_udp(&publish, err);
         if (r < 0)
                 (void) release(call, NULL);
         return r;
@@ -135,7 +184,10 @@ static int portmap_check(struct plugin_call *call, struct error *err) {
         struct nft_publish publish;
         int r = prepare(call, &call->previous, &publish, err);
 
-        return r <= 0 ? r : nft_publish_check(&owner, &publish, err);
+        if (r <= 0)
+                return r;
+        r = nft_publish_check(&owner, &publish, err);
+        return r < 0 || !needs_localnet(&publish) ? r : check_localnet(publish.link, err);
 }
 
 static int portmap_status(struct plugin_call *call, struct error *err) {

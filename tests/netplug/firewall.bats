@@ -67,6 +67,30 @@ assert_unpublished_is_closed() {
         assert_equal "$(in_host iptables -S FORWARD | wc -l)" 2
 }
 
+@test "rules that iptables saved and restored are known again" {
+        require_program iptables iptables-save
+        in_host iptables -P FORWARD DROP
+        before=$(in_host iptables -S FORWARD)
+        make_container c2
+        attach c1
+        in_host bash -c "iptables-save | iptables-restore"
+        attach c2
+        assert_equal "$(in_host iptables -S FORWARD | grep -c -- '-i br-test')" 1
+        detach c2
+        detach c1
+        assert_equal "$(in_host iptables -S FORWARD)" "$before"
+}
+
+@test "accepts go although somebody deleted our table" {
+        require_program iptables
+        in_host iptables -P FORWARD DROP
+        before=$(in_host iptables -S FORWARD)
+        attach c1
+        in_host nft delete table inet netplug
+        detach c1
+        assert_equal "$(in_host iptables -S FORWARD)" "$before"
+}
+
 @test "rules of the admin chain come before our accepts, whatever the host's chain does" {
         in_host iptables -P FORWARD ACCEPT
         in_host iptables -N MY-ADMIN

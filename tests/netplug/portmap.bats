@@ -344,3 +344,121 @@ send_loopback_to() {
         run in_host nft list map inet netplug ports4
         refute_output_contains 8080
 }
+
+# as_second COMMAND...: for another network of the container's, by eth1.
+as_second() {
+        NETWORK=second IFNAME=eth1 \
+                BRIDGE='.bridge = "br-two" | .isDefaultGateway = false | .isGateway = true |
+                        .ipam.ranges = [[{subnet: "10.78.0.0/24"}], [{subnet: "fd78::/64"}]]' "$@"
+}
+
+@test "a container on two networks publishes its ports in both, by the attachment that came first" {
+        attach c1 "$WEB"
+        first=$RESULT
+        as_second attach c1 "$WEB"
+        as_second check c1
+        serve c1 80
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_success
+        # Another container's is still another's.
+        CHAIN=$CNI_PLUGINS/bridge attach c2
+        PORTS=$WEB
+        run cni ADD portmap c2 "$(plugin_conf portmap)"
+        assert_cni_error 100 "8080/tcp is already allocated" "c1"
+        CHAIN=$CNI_PLUGINS/bridge detach c2
+        as_second detach c1
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_success
+        RESULT=$first
+        detach c1
+        assert_nothing_left "$BEFORE"
+        assert_equal "$(in_host sysctl -n net.ipv4.conf.br-two.route_localnet)" 0
+}
+
+@test "everywhere, said once for each family, is no error where the container lacks one" {
+        BRIDGE='.ipam.ranges = [[{subnet: "10.77.0.0/24"}]]'
+        PAIR='[{"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": "0.0.0.0"},
+                {"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": "::"}]'
+        attach c1 "$PAIR"
+        serve c1 80
+        run in_outside $FETCH http://$HOST_ADDRESS:8080/
+        assert_success
+        check c1
+        detach c1
+        assert_nothing_left "$BEFORE"
+        # Alone it leads nowhere.
+        CHAIN=$CNI_PLUGINS/bridge attach c1
+        PORTS=$(jq -c '.[1:]' <<<"$PAIR")
+        run cni ADD portmap c1 "$(plugin_conf portmap)"
+        assert_cni_error 7 "host port 8080 at ::" "no IPv6 address"
+}
+
+@test "a udp sender of before DEL reaches whoever has the port after it" {
+        attach c1 '[{"hostPort": 5353, "containerPort": 53, "protocol": "udp"}]'
+        spawn nsenter --net="/run/netns/$HOST_NETNS-c1" -- socat UDP-LISTEN:53,fork SYSTEM:'read -r line; echo container'
+        SERVERS+=("$SPAWNED")
+        wait_until in_container c1 bash -c "ss -lun | grep -q ':53 '"
+        ask="echo ping | socat -t 2 - UDP:$HOST_ADDRESS:5353,sourceport=4444"
+        run in_outside bash -c "$ask"
+        assert_output container
+        detach c1
+        spawn nsenter --net="/run/netns/$HOST_NETNS" -- socat UDP-LISTEN:5353,fork SYSTEM:'read -r line; echo host'
+        SERVERS+=("$SPAWNED")
+        wait_until in_host bash -c "ss -lun | grep -q ':5353 '"
+        run in_outside bash -c "$ask"
+        assert_output host
+}
+
+@test "a container cannot send to the host as if it were the host's loopback" {
+        attach c1 "$WEB"
+        spawn nsenter --net="/run/netns/$HOST_NETNS" -- socat -u UDP-RECV:7778 "OPEN:$BATS_TEST_TMPDIR/heard,creat,append"
+        SERVERS+=("$SPAWNED")
+        wait_until in_host bash -c "ss -lun | grep -q ':7778 '"
+        in_container c1 sysctl -qw net.ipv4.conf.eth0.route_localnet=1
+        say() {
+                in_container c1 bash -c "echo $1 | socat -t 0 - UDP-SENDTO:10.77.0.1:7778,bind=$2"
+        }
+        say false 127.0.0.2
+        say true 10.77.0.2
+        wait_until grep -q true "$BATS_TEST_TMPDIR/heard"
+        assert_equal "$(cat "$BATS_TEST_TMPDIR/heard")" true
+        # It is the guard that stops it.
+        in_host nft flush chain inet netplug guard
+        say false 127.0.0.2
+        wait_until grep -q false "$BATS_TEST_TMPDIR/heard"
+}
+
+@test "CHECK tells when 127.0.0.1 does not lead to the container any more" {
+        attach c1 "$WEB"
+        in_host sysctl -qw net.ipv4.conf.br-test.route_localnet=0
+        run check c1
+        assert_cni_error 100 "route_localnet of br-test"
+}
+
+@test "a link's route_localnet goes before the rules that guard it" {
+        require_program strace
+        attach c1 "$WEB"
+        PORTS=$WEB
+        # Killed where the rules were to go.
+        in_host env CNI_COMMAND=DEL CNI_CONTAINERID=c1 CNI_NETNS= CNI_IFNAME=eth0 CNI_PATH="$CNI_PLUGINS" \
+                strace -o "$BATS_TEST_TMPDIR/trace" -e trace=write -e inject=write:signal=KILL:when=1 \
+                "$CNI_PLUGINS/portmap" <<<"$(plugin_conf portmap)" || true
+        assert_equal "$(in_host sysctl -n net.ipv4.conf.br-test.route_localnet)" 0
+        run in_host nft list chain inet netplug guard
+        assert_success
+        detach c1
+        assert_nothing_left "$BEFORE"
+}
+
+@test "DEL succeeds when the table goes while it reads" {
+        require_program strace
+        attach c1 "$WEB"
+        PORTS=$WEB
+        plugin_conf portmap >"$BATS_TEST_TMPDIR/conf"
+        spawn nsenter --net="/run/netns/$HOST_NETNS" -- env CNI_COMMAND=DEL CNI_CONTAINERID=other CNI_NETNS= CNI_IFNAME=eth0 CNI_PATH="$CNI_PLUGINS" \
+                strace -o "$BATS_TEST_TMPDIR/trace" -e trace=sendto -e inject=sendto:delay_enter=100000 \
+                bash -c "exec '$CNI_PLUGINS/portmap' <'$BATS_TEST_TMPDIR/conf'"
+        wait_until bash -c "[ \$(wc -l <'$BATS_TEST_TMPDIR/trace') -ge 4 ]"
+        in_host nft delete table inet netplug
+        wait "$SPAWNED"
+}
