@@ -68,14 +68,17 @@ static bool has_argument(pid_t pid, const char *argument) {
 
 /*
  * A process of another network namespace may have the same argument: that of a host that sees our processes, but has
- * a /run of its own.
+ * a /run of its own. Who may not look (that takes CAP_SYS_PTRACE) goes by the argument.
  */
 static bool is_server(pid_t pid, const char *argument) {
         _cleanup_free_ char *path = str_format("/proc/%d/ns/net", (int) pid);
         struct stat ours, its;
 
-        return has_argument(pid, argument) && stat("/proc/self/ns/net", &ours) == 0 && stat(path, &its) == 0 &&
-               ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
+        if (!has_argument(pid, argument))
+                return false;
+        if (stat("/proc/self/ns/net", &ours) < 0 || stat(path, &its) < 0)
+                return errno == EACCES || errno == EPERM;
+        return ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
 }
 
 /*

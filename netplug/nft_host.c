@@ -21,6 +21,7 @@
 
 #define RULE_ROOM 2048
 #define CHAINS_MAX 64
+#define INNER_MAX 16
 /* Before the link's name in the comments of our rules. */
 #define COMMENT_START "netplug "
 
@@ -29,13 +30,15 @@ struct host_chain {
         uint8_t family;
         char table[64];
         char name[64];
-        bool drops;           /* by policy or by its last rule */
+        bool drops;           /* by policy or by a rule for everything */
         bool accepts;         /* has our accepts for the link */
         bool jumps;           /* to the admin chain */
         bool has_admin;       /* its table has that chain */
         uint64_t after;       /* handle of the rule our accepts go behind; 0: first of all */
         uint64_t handles[64]; /* of our rules for the link */
         size_t handle_count;
+        char inner[INNER_MAX][64]; /* chains that everything is sent to, which may drop it as well */
+        size_t inner_count;
 };
 
 struct host_chains {
@@ -47,6 +50,7 @@ struct host_chains {
         struct host_chain items[CHAINS_MAX];
         size_t count;
         struct host_chain *reading;
+        const char *inside; /* the inner chain of it that is being read; NULL: itself */
 };
 
 static int read_chain(struct nlmsghdr *header, void *context) {
@@ -149,6 +153,14 @@ static bool is_ours(const struct host_chains *chains, const char *comment) {
         return chains->link ? str_equal(comment, chains->comment) : str_starts_with(comment, COMMENT_START);
 }
 
+static void add_inner(struct host_chain *chain, const char *name) {
+        for (size_t i = 0; i < chain->inner_count; i++)
+                if (strcmp(chain->inner[i], name) == 0)
+                        return;
+        if (chain->inner_count < INNER_MAX)
+                (void) snprintf(chain->inner[chain->inner_count++], sizeof(chain->inner[0]), "%s", name);
+}
+
 static int read_rule(struct nlmsghdr *header, void *context) {
         struct nlattr *fields[NFTA_RULE_MAX + 1];
         struct host_chains *chains = context;
@@ -156,24 +168,31 @@ static int read_rule(struct nlmsghdr *header, void *context) {
         struct rule_end end = {0};
         const char *comment = NULL;
         uint64_t handle;
+        bool is_owners;
 
         if (nlmsg_parse(header, sizeof(struct nfgenmsg), fields, NFTA_RULE_MAX, NULL) < 0 || !fields[NFTA_RULE_HANDLE])
                 return 0;
         /* Kernels before 4.x give the rules of all chains. */
-        if (!fields[NFTA_RULE_CHAIN] || strcmp(nla_get_string(fields[NFTA_RULE_CHAIN]), chain->name) != 0)
+        if (!fields[NFTA_RULE_CHAIN] ||
+            !str_equal(nla_get_string(fields[NFTA_RULE_CHAIN]), chains->inside ? chains->inside : chain->name))
                 return 0;
         handle = be64toh(nla_get_u64(fields[NFTA_RULE_HANDLE]));
         if (fields[NFTA_RULE_EXPRESSIONS])
                 read_rule_end(fields[NFTA_RULE_EXPRESSIONS], &end);
         if (end.drops && end.unconditional)
                 chain->drops = true;
+        is_owners = end.jump[0] && (str_equal(end.jump, "DOCKER-USER") || str_equal(end.jump, chains->admin_chain));
+        if (end.jump[0] && end.unconditional && !is_owners)
+                add_inner(chain, end.jump);
+        if (chains->inside)
+                return 0;
         if (fields[NFTA_RULE_USERDATA])
                 comment =
                         nft_comment(nla_data(fields[NFTA_RULE_USERDATA]), (size_t) nla_len(fields[NFTA_RULE_USERDATA]));
         if (!comment && end.comment[0])
                 comment = end.comment;
         /* DOCKER-USER and the admin chain are where the owner of the host decides: they stay before our accepts. */
-        if (strcmp(end.jump, "DOCKER-USER") == 0 || (end.jump[0] && str_equal(end.jump, chains->admin_chain)))
+        if (is_owners)
                 chain->after = handle;
         /* The jump that we made for another link goes with that link. */
         if (end.jump[0] && str_equal(end.jump, chains->admin_chain))
@@ -192,6 +211,14 @@ static bool is_iptables(const struct host_chain *chain) {
                strcmp(chain->name, "FORWARD") == 0;
 }
 
+static int read_rules(struct host_chains *chains, const char *name) {
+        struct nl_msg *message = nft_message(NFT_MSG_GETRULE, NLM_F_DUMP, chains->reading->family, 256);
+
+        (void) nla_put_string(message, NFTA_RULE_TABLE, chains->reading->table);
+        (void) nla_put_string(message, NFTA_RULE_CHAIN, name);
+        return netlink_query(&chains->session->netlink, message, read_rule, chains);
+}
+
 /* Reads the host's forward chains and what they hold for the link. */
 static int read_chains(struct nft_session *session, const char *link, const char *admin_chain,
                        struct host_chains *chains) {
@@ -205,13 +232,15 @@ static int read_chains(struct nft_session *session, const char *link, const char
                           chains);
         for (size_t i = 0; r >= 0 && i < chains->count; i++) {
                 struct host_chain *chain = &chains->items[i];
-                struct nl_msg *message = nft_message(NFT_MSG_GETRULE, NLM_F_DUMP, chain->family, 256);
 
-                (void) nla_put_string(message, NFTA_RULE_TABLE, chain->table);
-                (void) nla_put_string(message, NFTA_RULE_CHAIN, chain->name);
                 chain->has_admin = is_iptables(chain) && chains->has_admin[chain->family == NFPROTO_IPV6];
                 chains->reading = chain;
-                r = netlink_query(&session->netlink, message, read_rule, chains);
+                chains->inside = NULL;
+                r = read_rules(chains, chain->name);
+                for (size_t j = 0; r >= 0 && j < chain->inner_count && !chain->drops; j++) {
+                        chains->inside = chain->inner[j];
+                        r = read_rules(chains, chain->inner[j]);
+                }
         }
         return r;
 }

@@ -67,6 +67,29 @@ assert_unpublished_is_closed() {
         assert_equal "$(in_host iptables -S FORWARD | wc -l)" 2
 }
 
+@test "a host that drops in a chain everything is sent to gets its accepts too" {
+        require_program iptables ip6tables
+        for tables in iptables ip6tables; do
+                in_host $tables -N INNER
+                in_host $tables -N OUTER
+                in_host $tables -A INNER -m comment --comment "no more" -j DROP
+                in_host $tables -A OUTER -j INNER
+                in_host $tables -A FORWARD -j OUTER
+        done
+        before=$(in_host iptables -S; in_host ip6tables -S)
+        attach c1 "$WEB"
+        assert_all_ways_open
+        check c1
+        detach c1
+        assert_equal "$(in_host iptables -S; in_host ip6tables -S)" "$before"
+        # What drops some packets alone is the owner's will.
+        in_host iptables -F INNER
+        in_host iptables -A INNER -s 192.0.2.1 -j DROP
+        before=$(in_host iptables -S)
+        attach c1
+        assert_equal "$(in_host iptables -S)" "$before"
+}
+
 @test "rules that iptables saved and restored are known again" {
         require_program iptables iptables-save
         in_host iptables -P FORWARD DROP
