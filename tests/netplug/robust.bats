@@ -164,3 +164,31 @@ undoes() {
         done
         assert_nothing_left "$BEFORE"
 }
+
+# publish_on_and_on CONTAINER CONFIGURATION SECONDS: ADD and DEL by turns, as fast as they go; says what fails.
+publish_on_and_on() {
+        in_host env CNI_CONTAINERID="$1" CNI_NETNS="/run/netns/$HOST_NETNS-c1" CNI_IFNAME=eth0 CNI_PATH="$CNI_PLUGINS" bash -c '
+                end=$((SECONDS + $3))
+                while [ $SECONDS -lt $end ]; do
+                        for command in ADD DEL; do
+                                answer=$(CNI_COMMAND=$command "$CNI_PATH/portmap" <"$2") || echo "$command $1: $answer"
+                        done
+                done' - "$@"
+}
+
+@test "ports come and go at once beside hundreds that come and go, without an error" {
+        previous=$(cni ADD bridge c1 "$(bridge_conf)")
+        hundreds=$(jq -cn '[range(0; 400) | {hostPort: (20000 + 2 * .), containerPort: (. + 1000), protocol: "tcp"}]')
+        RESULT=$previous PORTS=$hundreds plugin_conf portmap >"$BATS_TEST_TMPDIR/conf.0"
+        for i in 1 2 3 4; do
+                PORTS="[{\"hostPort\": 500$i, \"containerPort\": 80, \"protocol\": \"tcp\"}]"
+                RESULT=$previous plugin_conf portmap >"$BATS_TEST_TMPDIR/conf.$i"
+        done
+        for i in 0 1 2 3 4; do
+                publish_on_and_on many$i "$BATS_TEST_TMPDIR/conf.$i" 15 >"$BATS_TEST_TMPDIR/said.$i" &
+        done
+        wait
+        assert_equal "$(cat "$BATS_TEST_TMPDIR"/said.*)" ""
+        cni DEL bridge c1 "$(bridge_conf)"
+        assert_nothing_left "$BEFORE"
+}
