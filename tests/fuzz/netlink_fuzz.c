@@ -99,10 +99,10 @@ static int ask_list(struct netlink *netlink, struct error *err) {
 
 static int ask_release(struct netlink *netlink, struct error *err) {
         const struct nft_owner owner = {.network = "net", .container_id = "id", .ifname = "eth0"};
-        _cleanup_str_list_ struct str_list unpublished = {0};
+        _cleanup_(nft_released_free) struct nft_released released = {0};
 
         (void) netlink;
-        return nft_release(&owner, NFT_PART_MASQUERADE | NFT_PART_PUBLISH | NFT_PART_FORWARD, &unpublished, err);
+        return nft_release(&owner, NFT_PART_MASQUERADE | NFT_PART_PUBLISH | NFT_PART_FORWARD, &released, err);
 }
 
 static int ask_forward(struct netlink *netlink, struct error *err) {
@@ -134,7 +134,7 @@ static int ask_publish(struct netlink *netlink, struct error *err) {
 
 static int ask_connections(struct netlink *netlink, struct error *err) {
         (void) netlink;
-        return conntrack_forget_udp(2, ports, ARRAY_SIZE(ports), err);
+        return conntrack_forget_udp(2, ports, ARRAY_SIZE(ports), true, err);
 }
 
 static int (*const questions[])(struct netlink *netlink, struct error *err) = {
