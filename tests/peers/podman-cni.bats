@@ -102,6 +102,16 @@ says() {
         done
 }
 
+@test "a container on two networks publishes its port, which both networks are given" {
+        podman network create --disable-dns --subnet 10.91.4.0/24 left >/dev/null
+        podman network create --disable-dns --subnet 10.91.5.0/24 right >/dev/null
+        serve twofold --network left --network right -p 18081:80
+        wait_until says http://127.0.0.1:18081/ twofold
+        podman rm -f -t 0 twofold >/dev/null
+        run in_peers curl -s --max-time 1 http://127.0.0.1:18081/
+        assert_failure
+}
+
 @test "containers of a network find each other by name and alias" {
         require_program dnsmasq
         podman network create --subnet 10.91.3.0/24 named >/dev/null
