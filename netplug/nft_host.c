@@ -93,7 +93,7 @@ struct rule_end {
         bool drops;         /* drop or reject */
         bool unconditional; /* and nothing before it but counters */
         char jump[64];      /* the chain it jumps to */
-        /* As iptables-restore writes what iptables-save told; iptables-nft itself takes it from where nft has it. */
+        /* A match of iptables: what was a comment of nft's is one after iptables-save and iptables-restore. */
         char comment[NFT_COMMENT_SIZE];
 };
 

@@ -6,11 +6,12 @@
 #include "nft_table.h"
 
 /* FNV-1a: only to keep shortened names apart, nothing depends on its strength. */
-uint64_t nft_hash(const char *text) {
+uint64_t nft_hash(const void *data, size_t size) {
+        const unsigned char *bytes = data;
         uint64_t hash = 0xcbf29ce484222325;
 
-        for (; *text; text++)
-                hash = (hash ^ (unsigned char) *text) * 0x100000001b3;
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ bytes[i]) * 0x100000001b3;
         return hash;
 }
 
@@ -23,7 +24,7 @@ static void add_name(char comment[NFT_COMMENT_SIZE], const char *name, size_t ma
                 (void) snprintf(comment + used, NFT_COMMENT_SIZE - used, "%s%s", space, name);
         else
                 (void) snprintf(comment + used, NFT_COMMENT_SIZE - used, "%s%.*s~%016llx", space, (int) max - 17, name,
-                                (unsigned long long) nft_hash(name));
+                                (unsigned long long) nft_hash(name, strlen(name)));
 }
 
 /* "NETWORK CONTAINER IFNAME": none of the three holds a space. */

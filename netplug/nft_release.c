@@ -33,7 +33,7 @@ struct release {
                 size_t room;
         } removed[NFT_SET_OWNED];
         size_t kept[NFT_SET_OWNED];
-        uint64_t digest;             /* of all elements of the set that is being read, in whatever order */
+        uint64_t digest;             /* of the keys of the set that is being read, in whatever order */
         struct str_list chains_kept; /* chains that remaining elements jump to */
         struct str_list chains_left; /* chains that removed elements jumped to */
         /* Links of remaining and removed elements: [0] of the forward sets, [1] of the publishers. */
@@ -83,14 +83,6 @@ static void note_removed(struct release *release, const struct nft_element *elem
         (*items)[(*count)++].comment = NULL;
 }
 
-static uint64_t hash_element(const struct nft_element *element) {
-        uint64_t hash = nft_hash(element->comment ? element->comment : "");
-
-        for (size_t i = 0; i < element->key.size; i++)
-                hash = (hash ^ element->key.bytes[i]) * 0x100000001b3;
-        return hash;
-}
-
 static int sort_element(const struct nft_element *element, void *context) {
         struct release *release = context;
         bool removed =
@@ -101,7 +93,7 @@ static int sort_element(const struct nft_element *element, void *context) {
                 note_removed(release, element);
         else
                 release->kept[release->set]++;
-        release->digest += hash_element(element);
+        release->digest += nft_hash(element->key.bytes, element->key.size);
         add_once(removed ? &release->chains_left : &release->chains_kept, element->chain);
         if (forward || release->set == NFT_SET_PUBLISHERS) {
                 struct str_list *links = removed ? release->links_left : release->links_kept;

@@ -27,16 +27,17 @@ static void fill_publish(struct plugin_call *call, const struct portmap_conf *co
                                     .masquerade_all = conf->masquerade_all};
 }
 
+/* True if the container has an address of the family, or for AF_UNSPEC any. */
+static bool has_address(const struct nft_publish *publish, int family) {
+        return family == AF_UNSPEC ? publish->address_count > 0 : nft_address_of_family(publish, family) != NULL;
+}
+
 /* True if a port is published in the family. */
 static bool publishes(const struct nft_publish *publish, int family) {
-        for (size_t i = 0; nft_address_of_family(publish, family) && i < publish->port_count; i++)
+        for (size_t i = 0; has_address(publish, family) && i < publish->port_count; i++)
                 if (!publish->ports[i].host_address.family || publish->ports[i].host_address.family == family)
                         return true;
         return false;
-}
-
-static bool has_address(const struct nft_publish *publish, int family) {
-        return family == AF_UNSPEC || nft_address_of_family(publish, family);
 }
 
 /* Engines publish everywhere by a pair, 0.0.0.0 and ::. */
@@ -67,12 +68,9 @@ static void leave_out_other_halves(struct nft_port *ports, struct nft_publish *p
 static int check_families(struct plugin_call *call, const struct nft_publish *publish, struct error *err) {
         for (size_t i = 0; i < publish->port_count; i++) {
                 const struct cni_address *host = &publish->ports[i].host_address;
-                bool found = false;
                 char text[CNI_ADDRESS_SIZE];
 
-                for (size_t j = 0; j < publish->address_count; j++)
-                        found |= !host->family || host->family == publish->addresses[j].family;
-                if (!found)
+                if (!has_address(publish, host->family))
                         return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
                                            "portMappings: host port %u%s%s: the container has no %saddress",
                                            publish->ports[i].host_port, host->family ? " at " : "",
