@@ -27,7 +27,7 @@ struct layer_stream;
 /* The most a layer may hold. Zero fields mean the default. */
 struct layer_limits {
         uint64_t entries;   /* default 4 million */
-        uint64_t bytes;     /* written to files, default 256 GiB */
+        uint64_t bytes;     /* of files, holes included, default 256 GiB */
         unsigned int depth; /* nested directories, default 256 */
 };
 
@@ -35,7 +35,7 @@ struct layer_limits {
  * Unpacks a layer into a directory, which must be empty and out of others' reach.
  * @fd: the directory
  * @limits: may be NULL for the defaults
- * @size: set to the number of bytes written to files
+ * @size: set to the number of bytes of its files, holes included
  * Returns 0 or a negative errno; the message names the entry.
  */
 int layer_unpack(struct layer_stream *stream, int fd, const struct layer_limits *limits, uint64_t *size,

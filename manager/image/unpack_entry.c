@@ -70,23 +70,32 @@ static int set_xattrs(struct unpack *unpack, int dir_fd, const char *name, struc
         return 0;
 }
 
+/* Holes count as well: whoever packs or copies the file writes them out. */
+static int count_bytes(struct unpack *unpack, uint64_t bytes, struct error *err) {
+        if (bytes > unpack->limits.bytes - unpack->bytes)
+                return error_set(err, EFBIG, "more than %llu bytes unpacked",
+                                 (unsigned long long) unpack->limits.bytes);
+        unpack->bytes += bytes;
+        return 0;
+}
+
 static int write_data(struct unpack *unpack, int fd, struct archive_entry *entry, struct error *err) {
         int64_t end = 0;
+        int r;
 
         for (;;) {
                 const void *data;
                 size_t size;
                 la_int64_t offset;
-                int r = archive_read_data_block(unpack->archive, &data, &size, &offset);
 
+                r = archive_read_data_block(unpack->archive, &data, &size, &offset);
                 if (r == ARCHIVE_EOF)
                         break;
                 if (r < ARCHIVE_WARN)
                         return unpack_archive_error(unpack, err);
-                unpack->bytes += size;
-                if (unpack->bytes > unpack->limits.bytes)
-                        return error_set(err, EFBIG, "more than %llu bytes unpacked",
-                                         (unsigned long long) unpack->limits.bytes);
+                r = count_bytes(unpack, size + (offset > end ? (uint64_t) (offset - end) : 0), err);
+                if (r < 0)
+                        return r;
                 /* Sparse files come as pieces with holes between them. */
                 if (offset != end && lseek(fd, offset, SEEK_SET) < 0)
                         return error_errno(err, errno, "cannot write");
@@ -95,9 +104,12 @@ static int write_data(struct unpack *unpack, int fd, struct archive_entry *entry
                         return error_errno(err, -r, "cannot write");
                 end = offset + (int64_t) size;
         }
-        if (archive_entry_size(entry) > end && ftruncate(fd, archive_entry_size(entry)) < 0)
-                return error_errno(err, errno, "cannot write");
-        return 0;
+        if (archive_entry_size(entry) <= end)
+                return 0;
+        r = count_bytes(unpack, (uint64_t) (archive_entry_size(entry) - end), err);
+        if (r == 0 && ftruncate(fd, archive_entry_size(entry)) < 0)
+                r = error_errno(err, errno, "cannot write");
+        return r;
 }
 
 static int make_file(struct unpack *unpack, const struct unpack_entry *entry, struct error *err) {

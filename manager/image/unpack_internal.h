@@ -22,7 +22,7 @@ struct unpack {
         struct layer_stream *stream;
         struct error stream_error;
         struct layer_limits limits;
-        uint64_t bytes; /* written so far */
+        uint64_t bytes; /* of files so far, holes included */
         int root_fd;
         unsigned int root_depth; /* slashes in the path of root_fd */
         char *parent;            /* the directory of the last entry, kept open */
