@@ -18,7 +18,8 @@ static void put_element(struct nl_msg *message, enum nft_set set, const struct n
         if (element->key_last.size)
                 nft_put_value(message, NFTA_SET_ELEM_KEY_END, element->key_last.bytes, element->key_last.size);
         if (whole && nft_set_has_verdicts(set))
-                nft_put_element_verdict(message, NFT_JUMP, element->chain);
+                nft_put_element_verdict(message, element->chain[0] ? NFT_JUMP : NFT_CONTINUE,
+                                        element->chain[0] ? element->chain : NULL);
         else if (whole && element->data.size)
                 nft_put_value(message, NFTA_SET_ELEM_DATA, element->data.bytes, element->data.size);
         if (whole && element->comment)
@@ -54,7 +55,9 @@ static void stage_elements(struct nft_session *session, int type, int flags, enu
 
 void nft_stage_elements(struct nft_session *session, enum nft_set set, const struct nft_element *elements,
                         size_t count) {
-        stage_elements(session, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, set, elements, count);
+        /* An attachment that comes again waits already. */
+        stage_elements(session, NFT_MSG_NEWSETELEM, NLM_F_CREATE | (nft_set_is_optional(set) ? 0 : NLM_F_EXCL), set,
+                       elements, count);
 }
 
 void nft_stage_delete_elements(struct nft_session *session, enum nft_set set, const struct nft_element *elements,
@@ -125,8 +128,8 @@ int nft_read_elements(struct nft_session *session, enum nft_set set, nft_element
                 return 0;
         r = netlink_query(&session->netlink, elements_message(NFT_MSG_GETSETELEM, NLM_F_DUMP, set, NULL, 0),
                           read_element_message, &reader);
-        /* The table went in between. */
-        return r == -ENOENT ? -ERESTART : r;
+        /* The table went in between; what is read then is not committed. */
+        return r != -ENOENT ? r : nft_set_is_optional(set) ? 0 : -ERESTART;
 }
 
 int nft_find_element(struct nft_session *session, enum nft_set set, const struct nft_value *key,

@@ -68,6 +68,21 @@ enum nft_set nft_port_element(const struct nft_port *port, const struct cni_addr
                                  container);
 }
 
+void nft_gate_element(const struct nft_port *port, const struct cni_address *container, struct nft_element *element) {
+        struct cni_address all = {.family = container->family};
+
+        if (nft_port_is_anywhere(&port->host_address)) {
+                nft_value_add_address(&element->key, &all);
+                memset(all.bytes, 0xff, sizeof(all.bytes));
+                nft_value_add_address(&element->key_last, &all);
+        } else {
+                nft_value_add_address(&element->key, &port->host_address);
+                element->key_last = element->key;
+        }
+        add_port_key(&element->key, port->protocol, port->host_port);
+        add_port_key(&element->key_last, port->protocol, nft_port_last(port));
+}
+
 void nft_port_of_element(enum nft_set set, const struct nft_element *element, struct nft_port *out) {
         const bool at_address = set == NFT_SET_PORTS_AT || set == NFT_SET_PORTS_AT6 || set == NFT_SET_SAME_AT ||
                                 set == NFT_SET_SAME_AT6;
@@ -234,21 +249,13 @@ static void stage_in_portions(struct nft_session *session, enum nft_set set, str
                 stage_portion(session, set, *portion);
 }
 
-/* The key of a port in the gates: one that is published everywhere stands there with all addresses. */
-static void gate_element(const struct nft_port *port, const struct cni_address *container,
-                         struct nft_element *element) {
-        struct cni_address all = {.family = container->family};
+static int stage_waiting(struct nft_session *session, struct portion **portions, enum nft_set set,
+                         const struct nft_element *element) {
+        int r = portions[set] ? 0 : nft_stage_optional_set(session, set);
 
-        if (nft_port_is_anywhere(&port->host_address)) {
-                nft_value_add_address(&element->key, &all);
-                memset(all.bytes, 0xff, sizeof(all.bytes));
-                nft_value_add_address(&element->key_last, &all);
-        } else {
-                nft_value_add_address(&element->key, &port->host_address);
-                element->key_last = element->key;
-        }
-        add_port_key(&element->key, port->protocol, port->host_port);
-        add_port_key(&element->key_last, port->protocol, nft_port_last(port));
+        if (r >= 0)
+                stage_in_portions(session, set, &portions[set], element);
+        return r;
 }
 
 /* Stages the map elements of one family's ports. Returns the number of those ports or a negative errno. */
@@ -269,12 +276,15 @@ static int stage_ports(struct nft_session *session, const struct nft_publish *pu
                 if (set == NFT_SET_COUNT)
                         continue;
                 count++;
-                if (held[i])
+                if (held[i]) {
+                        nft_waiting_element(port, container, &gated);
+                        r = stage_waiting(session, portions, nft_set_of_family(NFT_SET_WAITING, container), &gated);
                         continue;
+                }
                 stage_in_portions(session, set, &portions[set], &element);
                 if (!conditions->count)
                         continue;
-                gate_element(port, container, &gated);
+                nft_gate_element(port, container, &gated);
                 set = nft_set_of_family(NFT_SET_GATES, container);
                 stage_in_portions(session, set, &portions[set], &gated);
         }

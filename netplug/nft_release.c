@@ -1,5 +1,6 @@
 /* Taking rules out: what an owner has, and what nobody needs any more after that. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,8 @@ static const unsigned int set_parts[NFT_SET_OWNED] = {
         [NFT_SET_GATES] = NFT_PART_PUBLISH,         [NFT_SET_GATES6] = NFT_PART_PUBLISH,
         [NFT_SET_RETURNS] = NFT_PART_PUBLISH,       [NFT_SET_RETURNS6] = NFT_PART_PUBLISH,
         [NFT_SET_FORWARD] = NFT_PART_FORWARD,       [NFT_SET_FORWARD6] = NFT_PART_FORWARD,
-        [NFT_SET_PUBLISHERS] = NFT_PART_PUBLISH,
+        [NFT_SET_PUBLISHERS] = NFT_PART_PUBLISH,    [NFT_SET_WAITING] = NFT_PART_PUBLISH,
+        [NFT_SET_WAITING6] = NFT_PART_PUBLISH,
 };
 
 struct release {
@@ -33,6 +35,7 @@ struct release {
                 size_t room;
         } removed[NFT_SET_OWNED];
         size_t kept[NFT_SET_OWNED];
+        struct nft_waiters waiting[2];
         uint64_t digest;             /* of the keys of the set that is being read, in whatever order */
         struct str_list chains_kept; /* chains that remaining elements jump to */
         struct str_list chains_left; /* chains that removed elements jumped to */
@@ -49,6 +52,8 @@ static void release_reset(struct release *release) {
                 memset(&release->removed[i], 0, sizeof(release->removed[i]));
         }
         memset(release->kept, 0, sizeof(release->kept));
+        nft_waiters_free(&release->waiting[0]);
+        nft_waiters_free(&release->waiting[1]);
         str_list_free(&release->chains_kept);
         str_list_free(&release->chains_left);
         for (size_t i = 0; i < 2; i++) {
@@ -93,6 +98,8 @@ static int sort_element(const struct nft_element *element, void *context) {
                 note_removed(release, element);
         else
                 release->kept[release->set]++;
+        if (!removed && nft_set_is_optional(release->set))
+                nft_waiters_add(&release->waiting[release->set - NFT_SET_WAITING], element);
         release->digest += nft_hash(element->key.bytes, element->key.size);
         add_once(removed ? &release->chains_left : &release->chains_kept, element->chain);
         if (forward || release->set == NFT_SET_PUBLISHERS) {
@@ -118,6 +125,8 @@ static int sort_set(struct nft_session *session, struct release *release, enum n
         for (int reading = 0; r >= 0 && reading < READINGS_MAX; reading++) {
                 before = release->digest;
                 release->digest = release->kept[set] = release->removed[set].count = 0;
+                if (nft_set_is_optional(set))
+                        release->waiting[set - NFT_SET_WAITING].count = 0;
                 r = nft_read_elements(session, set, sort_element, release);
                 if (reading > 0 && release->digest == before)
                         return r;
@@ -196,12 +205,40 @@ static int stage_end_of_isolation(struct nft_session *session, const struct rele
         return r;
 }
 
+/* The ports that are taken out, of one family (0: IPv4) or both (-1). The caller frees them. */
+static struct nft_port *removed_ports(const struct release *release, int only, size_t *count) {
+        struct nft_port *ports;
+        size_t room = 0;
+
+        for (enum nft_set set = NFT_SET_PORTS; set <= NFT_SET_SAME_AT6; set++)
+                room += release->removed[set].count;
+        ports = xcalloc(room, sizeof(*ports));
+        *count = 0;
+        for (enum nft_set set = NFT_SET_PORTS; set <= NFT_SET_SAME_AT6; set++)
+                for (size_t i = 0; i < release->removed[set].count && (only < 0 || set % 2 == (unsigned) only); i++)
+                        nft_port_of_element(set, &release->removed[set].items[i], &ports[(*count)++]);
+        return ports;
+}
+
+static void stage_successors(struct nft_session *session, struct release *release) {
+        for (int family = 0; family < 2; family++) {
+                _cleanup_free_ struct nft_port *freed = NULL;
+                size_t count;
+
+                if (release->waiting[family].count == 0)
+                        continue;
+                freed = removed_ports(release, family, &count);
+                nft_stage_successors(session, &release->waiting[family], family ? AF_INET6 : AF_INET, freed, count);
+        }
+}
+
 /* Stages what has to go while other attachments remain. */
-static int stage_removal(struct nft_session *session, const struct release *release) {
+static int stage_removal(struct nft_session *session, struct release *release) {
         int r = 0;
 
         for (enum nft_set set = 0; set < NFT_SET_OWNED; set++)
                 nft_stage_delete_elements(session, set, release->removed[set].items, release->removed[set].count);
+        stage_successors(session, release);
         for (size_t i = 0; i < release->chains_left.count; i++) {
                 const char *chain = release->chains_left.items[i];
 
@@ -270,17 +307,6 @@ void nft_released_free(struct nft_released *released) {
         free(released->ports);
 }
 
-static void tell_ports(const struct release *release, struct nft_released *out) {
-        size_t count = 0;
-
-        for (enum nft_set set = NFT_SET_PORTS; set <= NFT_SET_SAME_AT6; set++)
-                count += release->removed[set].count;
-        out->ports = xcalloc(count, sizeof(*out->ports));
-        for (enum nft_set set = NFT_SET_PORTS; set <= NFT_SET_SAME_AT6; set++)
-                for (size_t i = 0; i < release->removed[set].count; i++)
-                        nft_port_of_element(set, &release->removed[set].items[i], &out->ports[out->port_count++]);
-}
-
 int nft_release(const struct nft_owner *owner, unsigned int parts, struct nft_released *released, struct error *err) {
         _cleanup_release_ struct release context = {.parts = parts, .localnet = released ? released->localnet : NULL};
         int r;
@@ -290,6 +316,6 @@ int nft_release(const struct nft_owner *owner, unsigned int parts, struct nft_re
         for (size_t i = 0; r < 0 && i < context.switched_off.count; i++)
                 context.localnet(context.switched_off.items[i], true);
         if (r >= 0 && released)
-                tell_ports(&context, released);
+                released->ports = removed_ports(&context, -1, &released->port_count);
         return r;
 }

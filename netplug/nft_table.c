@@ -17,7 +17,7 @@
 /* Types of fields as nft(8) numbers them, so that it can list our sets. */
 enum field_type { TYPE_IPV4 = 7, TYPE_IPV6 = 8, TYPE_PROTOCOL = 12, TYPE_SERVICE = 13, TYPE_IFNAME = 41 };
 
-#define FIELDS_MAX 3
+#define FIELDS_MAX 5
 
 struct set_row {
         const char *name;
@@ -46,6 +46,15 @@ static const struct set_row sets[NFT_SET_COUNT] = {
         [NFT_SET_FORWARD] = {"forward4", {TYPE_IFNAME, TYPE_IPV4}},
         [NFT_SET_FORWARD6] = {"forward6", {TYPE_IFNAME, TYPE_IPV6}},
         [NFT_SET_PUBLISHERS] = {"publishers", {TYPE_IFNAME, TYPE_IPV4}},
+        /* host address . protocol . ports . port of the container or 0 . address -> jump to the gate, or go on */
+        [NFT_SET_WAITING] = {"waiting4",
+                             {TYPE_IPV4, TYPE_PROTOCOL, TYPE_SERVICE, TYPE_SERVICE, TYPE_IPV4},
+                             .verdicts = true,
+                             .ranges = true},
+        [NFT_SET_WAITING6] = {"waiting6",
+                              {TYPE_IPV6, TYPE_PROTOCOL, TYPE_SERVICE, TYPE_SERVICE, TYPE_IPV6},
+                              .verdicts = true,
+                              .ranges = true},
         [NFT_SET_LOCALNET] = {"localnet", {TYPE_IFNAME}},
         [NFT_SET_ISOLATED] = {"isolated", {TYPE_IFNAME}},
         [NFT_SET_TOGETHER] = {"together", {TYPE_IFNAME, TYPE_IFNAME}},
@@ -98,6 +107,10 @@ const char *nft_set_name(enum nft_set set) {
 
 bool nft_set_has_verdicts(enum nft_set set) {
         return sets[set].verdicts;
+}
+
+bool nft_set_is_optional(enum nft_set set) {
+        return set == NFT_SET_WAITING || set == NFT_SET_WAITING6;
 }
 
 /* --- the table --------------------------------------------------------------------------------------------------- */
@@ -323,10 +336,27 @@ void nft_stage_table(struct nft_session *session) {
         (void) nla_put_string(message, NFTA_TABLE_NAME, NFT_TABLE);
         netlink_batch_add(&session->batch, message);
         for (enum nft_set set = 0; set < NFT_SET_COUNT; set++)
-                stage_set(session, set);
+                if (!nft_set_is_optional(set))
+                        stage_set(session, set);
         for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
                 nft_stage_chain(session, &chains[i]);
         stage_rules(session);
+}
+
+int nft_stage_optional_set(struct nft_session *session, enum nft_set set) {
+        struct nl_msg *message;
+        int r = -ENOENT;
+
+        if (session->has_table) {
+                message = nft_message(NFT_MSG_GETSET, 0, NFPROTO_INET, 256);
+                (void) nla_put_string(message, NFTA_SET_TABLE, NFT_TABLE);
+                (void) nla_put_string(message, NFTA_SET_NAME, sets[set].name);
+                r = netlink_query(&session->netlink, message, nft_ignore_message, NULL);
+        }
+        if (r != -ENOENT)
+                return r;
+        stage_set(session, set);
+        return 0;
 }
 
 void nft_stage_delete_table(struct nft_session *session) {

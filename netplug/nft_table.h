@@ -36,7 +36,9 @@ enum nft_set {
         NFT_SET_RETURNS6,
         NFT_SET_FORWARD, /* link . address whose forwarding the host's chains accept */
         NFT_SET_FORWARD6,
-        NFT_SET_PUBLISHERS,               /* link . address that publishes ports to 127.0.0.1 */
+        NFT_SET_PUBLISHERS, /* link . address that publishes ports to 127.0.0.1 */
+        NFT_SET_WAITING,    /* ports that the container publishes in another network; made when there are some */
+        NFT_SET_WAITING6,
         NFT_SET_OWNED,                    /* the sets before this one carry owners */
         NFT_SET_LOCALNET = NFT_SET_OWNED, /* links whose route_localnet is on */
         NFT_SET_ISOLATED,                 /* links that do not forward to each other */
@@ -48,6 +50,8 @@ enum nft_set {
 const char *nft_set_name(enum nft_set set);
 /** True for a map to chains. */
 bool nft_set_has_verdicts(enum nft_set set);
+/** True for a set that the table is made without. */
+bool nft_set_is_optional(enum nft_set set);
 
 /* A value of one or more fields, each padded to 4 bytes as concatenations are. */
 struct nft_value {
@@ -63,7 +67,7 @@ struct nft_element {
         struct nft_value key;
         struct nft_value key_last; /* of a range: its end, key being its beginning; else empty */
         struct nft_value data;     /* of a map */
-        char chain[64];            /* of a verdict map: jump there; "" for none */
+        char chain[64];            /* of a verdict map: jump there; "" to go on */
         const char *comment;       /* NULL: none */
 };
 
@@ -93,6 +97,8 @@ int nft_ignore_message(struct nlmsghdr *header, void *context);
 /** Stages the table with all its sets, chains and rules, unless it stands. */
 void nft_stage_table(struct nft_session *session);
 void nft_stage_delete_table(struct nft_session *session);
+/** Stages one of the optional sets unless it stands. */
+int nft_stage_optional_set(struct nft_session *session, enum nft_set set);
 
 /* Attributes must stay below 64 KiB: elements go out in portions. */
 #define NFT_ELEMENTS_A_MESSAGE 128
@@ -174,6 +180,44 @@ const char *nft_protocol_name(uint8_t protocol);
  */
 enum nft_set nft_port_element(const struct nft_port *port, const struct cni_address *container,
                               struct nft_element *element);
+
+/**
+ * The element of the gates for a port: one that is published everywhere stands there with all addresses.
+ * @container: of the family that is published in
+ * @element: its keys are filled
+ */
+void nft_gate_element(const struct nft_port *port, const struct cni_address *container, struct nft_element *element);
+
+/*
+ * nft_waiting.c: ports of a container that is in several networks. The attachment that came first publishes them, the
+ * others wait for its end.
+ */
+
+/** The element by which a port waits; its keys are filled. @container: of the family that is published in */
+void nft_waiting_element(const struct nft_port *port, const struct cni_address *container, struct nft_element *element);
+
+struct nft_waiting {
+        struct nft_element element; /* its comment is the one below */
+        char comment[NFT_COMMENT_SIZE];
+};
+
+struct nft_waiters {
+        struct nft_waiting *items;
+        size_t count;
+};
+
+/** Adds a copy of the element. Release with nft_waiters_free(). */
+void nft_waiters_add(struct nft_waiters *waiters, const struct nft_element *element);
+void nft_waiters_free(struct nft_waiters *waiters);
+
+/**
+ * Stages what is published instead of ports that are not any more.
+ * @waiters: all that wait in one family
+ * @family: AF_INET or AF_INET6
+ * @freed: ports that the same transaction takes out, of that family
+ */
+void nft_stage_successors(struct nft_session *session, struct nft_waiters *waiters, int family,
+                          const struct nft_port *freed, size_t freed_count);
 
 /* nft_rule.c: the rule under construction. */
 

@@ -375,6 +375,87 @@ as_second() {
         assert_equal "$(in_host sysctl -n net.ipv4.conf.br-two.route_localnet)" 0
 }
 
+as_third() {
+        NETWORK=third IFNAME=eth2 \
+                BRIDGE='.bridge = "br-three" | .isDefaultGateway = false | .isGateway = true |
+                        .ipam.ranges = [[{subnet: "10.79.0.0/24"}], [{subnet: "fd79::/64"}]]' "$@"
+}
+
+# assert_published_to GATEWAY GATEWAY6: what outside asks for reaches the container, who answers by that way.
+assert_published_to() {
+        in_container c1 ip route replace default via "$1"
+        in_container c1 ip -6 route replace default via "$2"
+        for url in "http://$HOST_ADDRESS:8080/" "http://[$HOST_ADDRESS6]:8080/"; do
+                run in_outside $FETCH "$url"
+                assert_success
+        done
+}
+
+@test "the next network of a container takes its ports over when the first one goes" {
+        require_program nft
+        ports='[{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"},
+                {"hostPort": 5300, "containerPort": 53, "protocol": "udp", "hostIP": "'$HOST_ADDRESS'"}]'
+        attach c1 "$ports"
+        first=$RESULT
+        as_second attach c1 "$ports"
+        second=$RESULT
+        as_third attach c1 "$ports"
+        third=$RESULT
+        # What waits is readable, and can be loaded again.
+        in_host nft list ruleset >"$BATS_TEST_TMPDIR/rules"
+        grep -q "tcp . 8080 . 80 . 10.78.0.2" "$BATS_TEST_TMPDIR/rules"
+        in_host nft --check --file "$BATS_TEST_TMPDIR/rules"
+        serve c1 80
+        RESULT=$first
+        detach c1
+        assert_published_to 10.78.0.1 fd78::1
+        in_host nft list map inet netplug ports_at4 | grep -q "udp . 5300 comment \"second c1 eth1\" : 10.78.0.2 . 53"
+        RESULT=$second
+        as_second check c1
+        # GC takes the second one's, and the third one has them.
+        run cni GC portmap c1 "$(NETWORK=second plugin_conf portmap '."cni.dev/valid-attachments" = []')"
+        assert_success
+        assert_published_to 10.79.0.1 fd79::1
+        as_second detach c1
+        assert_published_to 10.79.0.1 fd79::1
+        RESULT=$third
+        as_third check c1
+        as_third detach c1
+        assert_nothing_left "$BEFORE"
+}
+
+@test "a port that waits brings its conditions and its length along" {
+        CHAIN=$CNI_PLUGINS/bridge
+        PORTS=$(jq -cn '[range(8000; 8010) | {hostPort: ., containerPort: ., protocol: "tcp"}]')
+        ports=$PORTS
+        attach c1 "$ports"
+        run cni ADD portmap c1 "$(plugin_conf portmap)"
+        assert_success
+        as_second attach c1 "$ports"
+        second=$(NETWORK=second plugin_conf portmap '.conditionsV4 = ["!", "-s", "198.51.100.0/24"]')
+        # Again, as after a call that was killed: it waits already.
+        for attempt in 1 2; do
+                IFNAME=eth1 run cni ADD portmap c1 "$second"
+                assert_success
+        done
+        serve c1 8007
+        run in_outside $FETCH http://$HOST_ADDRESS:8007/
+        assert_success
+        run cni DEL portmap c1 "$(plugin_conf portmap)"
+        assert_success
+        run in_host $FETCH http://127.0.0.1:8007/
+        assert_success
+        run in_outside $FETCH http://$HOST_ADDRESS:8007/
+        assert_failure
+        IFNAME=eth1 run cni CHECK portmap c1 "$second"
+        assert_success
+        IFNAME=eth1 run cni DEL portmap c1 "$second"
+        assert_success
+        in_host nft list tables | grep -q netplug # the masquerade is left
+        run in_host nft list table inet netplug
+        refute_output_contains "tcp . 8000" "gate_"
+}
+
 @test "everywhere, said once for each family, is no error where the container lacks one" {
         BRIDGE='.ipam.ranges = [[{subnet: "10.77.0.0/24"}]]'
         PAIR='[{"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": "0.0.0.0"},

@@ -1,0 +1,111 @@
+/*
+ * Ports of a container that is in several networks: engines publish them in each, and the attachment that came first
+ * has them. Those of the others wait in a map that no rule asks, and take over when it goes.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft_table.h"
+
+void nft_waiting_element(const struct nft_port *port, const struct cni_address *container,
+                         struct nft_element *element) {
+        const struct cni_address everywhere = {.family = container->family};
+        const uint16_t last = htons(nft_port_last(port)), first = htons(port->host_port),
+                       inside = htons(port->container_port);
+
+        nft_value_add_address(&element->key,
+                              nft_port_is_anywhere(&port->host_address) ? &everywhere : &port->host_address);
+        nft_value_add(&element->key, &port->protocol, 1);
+        element->key_last = element->key;
+        nft_value_add(&element->key, &first, 2);
+        nft_value_add(&element->key_last, &last, 2);
+        nft_value_add(&element->key, &inside, 2);
+        nft_value_add(&element->key_last, &inside, 2);
+        nft_value_add_address(&element->key, container);
+        nft_value_add_address(&element->key_last, container);
+}
+
+static uint16_t number_at(const struct nft_value *value, size_t offset) {
+        uint16_t number;
+
+        memcpy(&number, value->bytes + offset, sizeof(number));
+        return ntohs(number);
+}
+
+/* nft_waiting_element() backwards. */
+static void read_element(const struct nft_element *element, int family, struct nft_port *port,
+                         struct cni_address *container) {
+        const size_t size = family == AF_INET6 ? 16 : 4;
+        const struct nft_value *last = element->key_last.size ? &element->key_last : &element->key;
+
+        *container = (struct cni_address){.family = family, .prefix = (unsigned) size * 8};
+        memcpy(container->bytes, element->key.bytes + size + 12, size);
+        *port = (struct nft_port){.protocol = element->key.bytes[size],
+                                  .host_port = number_at(&element->key, size + 4),
+                                  .last_port = number_at(last, size + 4),
+                                  .container_port = number_at(&element->key, size + 8),
+                                  .host_address = {.family = family, .prefix = (unsigned) size * 8}};
+        memcpy(port->host_address.bytes, element->key.bytes, size);
+}
+
+void nft_waiters_add(struct nft_waiters *waiters, const struct nft_element *element) {
+        struct nft_waiting *waiting;
+
+        waiters->items = xrealloc(waiters->items, waiters->count + 1, sizeof(*waiters->items));
+        waiting = &waiters->items[waiters->count++];
+        waiting->element = *element;
+        (void) snprintf(waiting->comment, sizeof(waiting->comment), "%s", element->comment ? element->comment : "");
+}
+
+void nft_waiters_free(struct nft_waiters *waiters) {
+        free(waiters->items);
+        *waiters = (struct nft_waiters){0};
+}
+
+static bool have_address_in_common(const struct nft_port *a, const struct nft_port *b) {
+        return nft_port_is_anywhere(&a->host_address) || nft_port_is_anywhere(&b->host_address) ||
+               memcmp(a->host_address.bytes, b->host_address.bytes, sizeof(a->host_address.bytes)) == 0;
+}
+
+static bool overlap(const struct nft_port *a, const struct nft_port *b) {
+        return a->protocol == b->protocol && a->host_port <= nft_port_last(b) && b->host_port <= nft_port_last(a) &&
+               have_address_in_common(a, b);
+}
+
+static bool overlap_any(const struct nft_port *port, const struct nft_port *others, size_t count) {
+        for (size_t i = 0; i < count; i++)
+                if (overlap(port, &others[i]))
+                        return true;
+        return false;
+}
+
+void nft_stage_successors(struct nft_session *session, struct nft_waiters *waiters, int family,
+                          const struct nft_port *freed, size_t freed_count) {
+        const enum nft_set offset = family == AF_INET6;
+        struct nft_port *taken = xcalloc(waiters->count, sizeof(*taken));
+        size_t taken_count = 0;
+
+        for (size_t i = 0; i < waiters->count; i++) {
+                struct nft_waiting *waiting = &waiters->items[i];
+                struct nft_element element = {.comment = waiting->comment}, gate = element;
+                struct cni_address container;
+                struct nft_port port;
+                enum nft_set set;
+
+                read_element(&waiting->element, family, &port, &container);
+                if (!overlap_any(&port, freed, freed_count) || overlap_any(&port, taken, taken_count))
+                        continue;
+                taken[taken_count++] = port;
+                nft_stage_delete_elements(session, NFT_SET_WAITING + offset, &waiting->element, 1);
+                set = nft_port_element(&port, &container, &element);
+                nft_stage_elements(session, set, &element, 1);
+                if (!waiting->element.chain[0])
+                        continue;
+                nft_gate_element(&port, &container, &gate);
+                (void) snprintf(gate.chain, sizeof(gate.chain), "%s", waiting->element.chain);
+                nft_stage_elements(session, NFT_SET_GATES + offset, &gate, 1);
+        }
+        free(taken);
+}
