@@ -72,7 +72,7 @@ static int prepare(struct plugin_call *call, const struct cni_result *result, st
                 return r;
         out->addresses = attach_addresses(call, result, &out->count);
         out->link = attach_forward_link(result);
-        return out->count && out->link;
+        return out->count > 0;
 }
 
 static int firewall_del(struct plugin_call *call, struct error *err) {
@@ -85,6 +85,7 @@ static int firewall_del(struct plugin_call *call, struct error *err) {
 static int firewall_add(struct plugin_call *call, struct cni_result *result, struct error *err) {
         const struct nft_owner owner = attach_owner(call);
         struct nft_forward forward;
+        struct nft_pass pass;
         int r;
 
         r = prepare(call, result, &forward, err);
@@ -93,7 +94,8 @@ static int firewall_add(struct plugin_call *call, struct cni_result *result, str
         r = nft_forward_add(&owner, &forward, err);
         if (r < 0)
                 return r;
-        r = iptables_legacy_accept(forward.link, forward.admin_chain, err);
+        for (size_t i = 0; r >= 0 && nft_forward_pass(&forward, i, &pass); i++)
+                r = iptables_legacy_accept(&pass, forward.admin_chain, err);
         if (r < 0)
                 (void) firewall_del(call, NULL);
         return r;

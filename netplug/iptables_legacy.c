@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,16 +87,18 @@ static void split_rule(const char *line, struct str_list *out) {
 struct forward_chain {
         struct str_list lines; /* "-A FORWARD ..." */
         bool drops;
-        size_t after; /* so many rules are the host's owner's */
+        bool has_admin; /* its table has the admin chain */
+        bool jumps;     /* to the admin chain, by a rule of the host's owner */
+        size_t after;   /* so many rules are the host's owner's */
 };
 
 static int read_forward(size_t family, const char *admin_chain, struct forward_chain *out, struct error *err) {
         _cleanup_str_list_ struct str_list words = {0}, lines = {0};
         _cleanup_free_ char *text = NULL, *admin_jump = str_format("-A FORWARD -j %s", admin_chain);
+        _cleanup_free_ char *admin = str_format("-N %s", admin_chain);
         int r;
 
         str_list_add(&words, "-S");
-        str_list_add(&words, "FORWARD");
         r = run(family, &words, &text, err);
         if (r < 0)
                 return r;
@@ -105,11 +108,15 @@ static int read_forward(size_t family, const char *admin_chain, struct forward_c
 
                 if (str_equal(line, "-P FORWARD DROP"))
                         out->drops = true;
+                if (str_equal(line, admin))
+                        out->has_admin = true;
                 if (!str_starts_with(line, "-A FORWARD "))
                         continue;
                 str_list_add(&out->lines, line);
                 if (str_equal(line, "-A FORWARD -j DROP") || str_starts_with(line, "-A FORWARD -j REJECT"))
                         out->drops = true;
+                if (str_equal(line, admin_jump))
+                        out->jumps = true;
                 if (str_equal(line, "-A FORWARD -j DOCKER-USER") || str_equal(line, admin_jump))
                         out->after = out->lines.count;
         }
@@ -122,8 +129,8 @@ static void forward_chain_free(struct forward_chain *chain) {
 
 #define _cleanup_forward_chain_ _cleanup_(forward_chain_free)
 
-/* The link of a rule of ours, which the caller frees, or NULL. */
-static char *link_of_rule(const char *line) {
+/* The name of the pass that a rule of ours is for, which the caller frees, or NULL. */
+static char *pass_of_rule(const char *line) {
         _cleanup_str_list_ struct str_list words = {0};
 
         split_rule(line, &words);
@@ -133,37 +140,75 @@ static char *link_of_rule(const char *line) {
         return NULL;
 }
 
-static bool accepts(const struct forward_chain *chain, const char *link) {
+/* True if there is a rule for the pass; `target`: what it jumps to. */
+static bool has_rule(const struct forward_chain *chain, const struct nft_pass *pass, const char *target) {
         for (size_t i = 0; i < chain->lines.count; i++) {
-                _cleanup_free_ char *of = link_of_rule(chain->lines.items[i]);
+                _cleanup_free_ char *of = pass_of_rule(chain->lines.items[i]);
+                const char *jump = strstr(chain->lines.items[i], " -j ");
 
-                if (str_equal(of, link))
+                if (str_equal(of, pass->name) && jump && str_equal(jump + 4, target))
                         return true;
         }
         return false;
 }
 
-static int insert_accept(size_t family, const char *link, bool from, size_t position, struct error *err) {
+/* A pass by address is for the chains of its family. */
+static bool concerns(size_t family, const struct nft_pass *pass) {
+        return pass->link || (pass->address->family == AF_INET6) == (family == 1);
+}
+
+/* Inserts `-I FORWARD POSITION MATCH... -j TARGET`, marked as ours. */
+static int insert_rule(size_t family, const struct nft_pass *pass, size_t position, const struct str_list *match,
+                       const char *target, struct error *err) {
         _cleanup_str_list_ struct str_list words = {0};
 
         str_list_add(&words, "-I");
         str_list_add(&words, "FORWARD");
         str_list_printf(&words, "%zu", position);
-        str_list_add(&words, from ? "-i" : "-o");
-        str_list_add(&words, link);
-        if (!from) {
-                str_list_add(&words, "-m");
-                str_list_add(&words, "conntrack");
-                str_list_add(&words, "--ctstate");
-                str_list_add(&words, "RELATED,ESTABLISHED,DNAT");
-        }
+        for (size_t i = 0; i < match->count; i++)
+                str_list_add(&words, match->items[i]);
         str_list_add(&words, "-m");
         str_list_add(&words, "comment");
         str_list_add(&words, "--comment");
-        str_list_printf(&words, COMMENT "%s", link);
+        str_list_printf(&words, COMMENT "%s", pass->name);
         str_list_add(&words, "-j");
-        str_list_add(&words, "ACCEPT");
+        str_list_add(&words, target);
         return run(family, &words, NULL, err);
+}
+
+static int insert_accept(size_t family, const struct nft_pass *pass, bool from, size_t position, struct error *err) {
+        _cleanup_str_list_ struct str_list match = {0};
+        char text[CNI_ADDRESS_SIZE];
+
+        if (pass->link)
+                str_list_add(&match, from ? "-i" : "-o");
+        else
+                str_list_add(&match, from ? "-s" : "-d");
+        str_list_add(&match, pass->link ? pass->link : cni_address_text(pass->address, text));
+        if (!from) {
+                str_list_add(&match, "-m");
+                str_list_add(&match, "conntrack");
+                str_list_add(&match, "--ctstate");
+                str_list_add(&match, "RELATED,ESTABLISHED,DNAT");
+        }
+        return insert_rule(family, pass, position, &match, "ACCEPT", err);
+}
+
+/* What one family's chain lacks. */
+static int accept_in(size_t family, const struct nft_pass *pass, const char *admin_chain, struct error *err) {
+        _cleanup_forward_chain_ struct forward_chain chain = {0};
+        const struct str_list everything = {0};
+        int r = read_forward(family, admin_chain, &chain, err);
+
+        if (r >= 0 && chain.drops && !has_rule(&chain, pass, "ACCEPT")) {
+                r = insert_accept(family, pass, false, chain.after + 1, err);
+                if (r >= 0)
+                        r = insert_accept(family, pass, true, chain.after + 1, err);
+        }
+        /* After the accepts, so that it gets before them. */
+        if (r >= 0 && chain.has_admin && !chain.jumps && !has_rule(&chain, pass, admin_chain))
+                r = insert_rule(family, pass, chain.after + 1, &everything, admin_chain, err);
+        return r;
 }
 
 /* Between the transaction of nf_tables and what is done here, another call may do both. */
@@ -173,7 +218,7 @@ static int lock(struct error *err) {
         return r < 0 ? r : file_lock(AT_FDCWD, RUN_DIRECTORY "/iptables.lock", FILE_LOCK_EXCLUSIVE, err);
 }
 
-int iptables_legacy_accept(const char *link, const char *admin_chain, struct error *err) {
+int iptables_legacy_accept(const struct nft_pass *pass, const char *admin_chain, struct error *err) {
         _cleanup_fd_ int lock_fd = -1;
         int r = 0;
 
@@ -182,18 +227,9 @@ int iptables_legacy_accept(const char *link, const char *admin_chain, struct err
         lock_fd = lock(err);
         if (lock_fd < 0)
                 return lock_fd;
-        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++) {
-                _cleanup_forward_chain_ struct forward_chain chain = {0};
-
-                if (!has_filter_table(i))
-                        continue;
-                r = read_forward(i, admin_chain, &chain, err);
-                if (r < 0 || !chain.drops || accepts(&chain, link))
-                        continue;
-                r = insert_accept(i, link, false, chain.after + 1, err);
-                if (r >= 0)
-                        r = insert_accept(i, link, true, chain.after + 1, err);
-        }
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++)
+                if (has_filter_table(i) && concerns(i, pass))
+                        r = accept_in(i, pass, admin_chain, err);
         return r;
 }
 
@@ -207,14 +243,14 @@ static int delete_rule(size_t family, const char *line, struct error *err) {
 }
 
 int iptables_legacy_sweep(struct error *err) {
-        _cleanup_str_list_ struct str_list links = {0};
+        _cleanup_str_list_ struct str_list names = {0};
         _cleanup_fd_ int lock_fd = -1;
         int r;
 
         if (!is_needed())
                 return 0;
         lock_fd = lock(err);
-        r = lock_fd < 0 ? lock_fd : nft_forward_links(&links, err);
+        r = lock_fd < 0 ? lock_fd : nft_forward_pass_names(&names, err);
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++) {
                 _cleanup_forward_chain_ struct forward_chain chain = {0};
 
@@ -222,23 +258,23 @@ int iptables_legacy_sweep(struct error *err) {
                         continue;
                 r = read_forward(i, "", &chain, err);
                 for (size_t j = 0; r >= 0 && j < chain.lines.count; j++) {
-                        _cleanup_free_ char *link = link_of_rule(chain.lines.items[j]);
+                        _cleanup_free_ char *name = pass_of_rule(chain.lines.items[j]);
 
-                        if (link && !str_list_contains(&links, link))
+                        if (name && !str_list_contains(&names, name))
                                 r = delete_rule(i, chain.lines.items[j], err);
                 }
         }
         return r;
 }
 
-int iptables_legacy_lacks(const char *link, struct error *err) {
+int iptables_legacy_lacks(const struct nft_pass *pass, struct error *err) {
         for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
                 _cleanup_forward_chain_ struct forward_chain chain = {0};
-                int r = has_filter_table(i) ? read_forward(i, "", &chain, err) : 0;
+                int r = has_filter_table(i) && concerns(i, pass) ? read_forward(i, "", &chain, err) : 0;
 
                 if (r < 0)
                         return r;
-                if (chain.drops && !accepts(&chain, link))
+                if (chain.drops && !has_rule(&chain, pass, "ACCEPT"))
                         return 1;
         }
         return 0;

@@ -7,15 +7,16 @@
 #pragma once
 
 #include "../lib/error.h"
+#include "nft.h"
 
 /**
- * Accepts forwarding from and to the link in FORWARD chains of the old iptables that drop.
+ * Adds accepts for the pass to FORWARD chains of the old iptables that drop.
  * @admin_chain: rules of the host's owner, which stay before ours
  */
-int iptables_legacy_accept(const char *link, const char *admin_chain, struct error *err);
+int iptables_legacy_accept(const struct nft_pass *pass, const char *admin_chain, struct error *err);
 
-/** Takes back the accepts of links that nothing is forwarded for any more. */
+/** Takes back the accepts of passes that nothing is forwarded for any more. */
 int iptables_legacy_sweep(struct error *err);
 
-/** Returns 1 if such a chain drops and has no accept for the link, 0 if not, or a negative errno. */
-int iptables_legacy_lacks(const char *link, struct error *err);
+/** Returns 1 if such a chain drops and has no accept for the pass, 0 if not, or a negative errno. */
+int iptables_legacy_lacks(const struct nft_pass *pass, struct error *err);

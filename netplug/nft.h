@@ -94,7 +94,7 @@ int nft_publish_add(const struct nft_owner *owner, const struct nft_publish *pub
 
 /* What is forwarded for an attachment. */
 struct nft_forward {
-        const char *link; /* the bridge, or the host's end of the pair */
+        const char *link; /* the bridge, or the host's end of the pair; NULL: the result names none */
         const struct cni_address *addresses;
         size_t count;
         enum nft_isolation isolation;
@@ -104,8 +104,18 @@ struct nft_forward {
 /** Lets the host's own forward chains pass what the link and the addresses behind it send and are answered. */
 int nft_forward_add(const struct nft_owner *owner, const struct nft_forward *forward, struct error *err);
 
-/** The links something is forwarded for. */
-int nft_forward_links(struct str_list *out, struct error *err);
+/* What a chain of the host lets pass. */
+struct nft_pass {
+        const char *link;                  /* NULL: it goes by address */
+        const struct cni_address *address; /* else NULL */
+        char name[64];                     /* in comments */
+};
+
+/** The n-th pass of a forwarding: that of the link, or where there is none, of each address. False: no more. */
+bool nft_forward_pass(const struct nft_forward *forward, size_t n, struct nft_pass *out);
+
+/** The names of all passes there should be. */
+int nft_forward_pass_names(struct str_list *out, struct error *err);
 
 /** Sets a link's route_localnet, or takes it back where nobody publishes ports any more. */
 typedef void (*nft_localnet_switch)(const char *link, bool on);
@@ -142,7 +152,7 @@ struct nft_fact {
         const char *ifname;
         struct cni_address address; /* of the container */
         struct nft_port port;       /* published; container_port is always filled */
-        const char *link;           /* forwarded */
+        const char *link;           /* forwarded; "" where it goes by address */
 };
 
 /** Called for each fact; a negative errno ends the listing. */

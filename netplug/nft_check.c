@@ -114,12 +114,14 @@ int nft_publish_check(const struct nft_owner *owner, const struct nft_publish *p
 static int check_forward(struct nft_session *session, void *context, struct error *err) {
         const struct nft_forwarding *forwarding = context;
         const struct nft_forward *forward = forwarding->forward;
+        char text[CNI_ADDRESS_SIZE];
+        struct nft_pass pass;
         int r;
 
         for (size_t i = 0; i < forward->count; i++) {
                 struct nft_element element = {0};
 
-                nft_value_add_link(&element.key, forward->link);
+                nft_value_add_link(&element.key, forward->link ? forward->link : "");
                 nft_value_add_address(&element.key, &forward->addresses[i]);
                 r = expect_element(session, forwarding->owner,
                                    nft_set_of_family(NFT_SET_FORWARD, &forward->addresses[i]), &element, NULL, err);
@@ -128,15 +130,20 @@ static int check_forward(struct nft_session *session, void *context, struct erro
                 if (r < 0)
                         return r;
         }
-        r = nft_host_lacks(session, forward->link);
-        if (r == 0)
-                r = iptables_legacy_lacks(forward->link, err);
-        if (r > 0) {
-                (void) error_set(err, ENOENT, "the host drops forwarded packets, and the accept for %s is gone",
-                                 forward->link);
-                return error_hint(err, "the host's firewall was loaded anew; attach the container anew");
+        for (size_t i = 0; nft_forward_pass(forward, i, &pass); i++) {
+                r = nft_host_lacks(session, &pass);
+                if (r == 0)
+                        r = iptables_legacy_lacks(&pass, err);
+                if (r < 0)
+                        return nft_kernel_error(r, err);
+                if (r > 0) {
+                        (void) error_set(err, ENOENT, "the host drops forwarded packets, and the accept for %s is gone",
+                                         pass.link ? pass.link : cni_address_text(pass.address, text));
+                        return error_hint(err, "the host's firewall was loaded anew; attach the container anew%s",
+                                          pass.link ? ", or another one of its network" : "");
+                }
         }
-        return r < 0 ? nft_kernel_error(r, err) : 0;
+        return 0;
 }
 
 int nft_forward_check(const struct nft_owner *owner, const struct nft_forward *forward, struct error *err) {

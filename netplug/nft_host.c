@@ -1,7 +1,8 @@
 /*
  * Chains of the host's own that are hooked where packets are forwarded. An
  * accept in our table cannot overrule a drop in theirs, so a chain that drops
- * gets accepts for our link, marked with a comment by which they are found.
+ * gets accepts for our link, or for addresses where no link is known, marked with
+ * a comment by which they are found.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,8 +23,10 @@
 #define RULE_ROOM 2048
 #define CHAINS_MAX 64
 #define INNER_MAX 16
-/* Before the link's name in the comments of our rules. */
+/* Before the pass's name in the comments of our rules. */
 #define COMMENT_START "netplug "
+/* The comment of an admin chain that we made: no pass has this name. */
+#define ADMIN_COMMENT COMMENT_START "admin chain"
 
 /* A base chain hooked at forward. */
 struct host_chain {
@@ -31,27 +34,48 @@ struct host_chain {
         char table[64];
         char name[64];
         bool drops;           /* by policy or by a rule for everything */
-        bool accepts;         /* has our accepts for the link */
+        bool accepts;         /* has our accepts for the pass */
         bool jumps;           /* to the admin chain */
         bool has_admin;       /* its table has that chain */
         uint64_t after;       /* handle of the rule our accepts go behind; 0: first of all */
-        uint64_t handles[64]; /* of our rules for the link */
+        uint64_t handles[64]; /* of our rules for the pass */
         size_t handle_count;
+        size_t admin_jumps;        /* as many of them jump to an admin chain of ours */
         char inner[INNER_MAX][64]; /* chains that everything is sent to, which may drop it as well */
         size_t inner_count;
 };
 
 struct host_chains {
         struct nft_session *session;
-        const char *link; /* NULL: any */
+        const struct nft_pass *pass;  /* what is accepted */
+        const struct str_list *names; /* of passes whose rules are looked for; NULL: of all */
         const char *admin_chain;
         bool has_admin[2]; /* table filter of iptables and of ip6tables */
-        char comment[NFT_COMMENT_SIZE];
+        struct {
+                char name[64];
+                uint32_t uses; /* its rules, and jumps to it */
+        } made_admin[2];       /* admin chains that we made there; "" for none */
         struct host_chain items[CHAINS_MAX];
         size_t count;
         struct host_chain *reading;
         const char *inside; /* the inner chain of it that is being read; NULL: itself */
 };
+
+static const char *comment_of(const struct nlattr *userdata) {
+        return userdata ? nft_comment(nla_data(userdata), (size_t) nla_len(userdata)) : NULL;
+}
+
+/* A chain of the tables filter, which may be the admin chain. */
+static void note_admin_chain(struct host_chains *chains, bool is_v6, struct nlattr **fields) {
+        const char *name = nla_get_string(fields[NFTA_CHAIN_NAME]);
+
+        if (str_equal(name, chains->admin_chain))
+                chains->has_admin[is_v6] = true;
+        if (str_equal(comment_of(fields[NFTA_CHAIN_USERDATA]), ADMIN_COMMENT) && fields[NFTA_CHAIN_USE]) {
+                (void) snprintf(chains->made_admin[is_v6].name, sizeof(chains->made_admin[0].name), "%s", name);
+                chains->made_admin[is_v6].uses = ntohl(nla_get_u32(fields[NFTA_CHAIN_USE]));
+        }
+}
 
 static int read_chain(struct nlmsghdr *header, void *context) {
         const struct nfgenmsg *generic = nlmsg_data(header);
@@ -65,9 +89,8 @@ static int read_chain(struct nlmsghdr *header, void *context) {
         if (nlmsg_parse(header, sizeof(*generic), fields, NFTA_CHAIN_MAX, NULL) < 0 || !fields[NFTA_CHAIN_TABLE] ||
             !fields[NFTA_CHAIN_NAME])
                 return 0;
-        if (family != NFPROTO_INET && strcmp(nla_get_string(fields[NFTA_CHAIN_TABLE]), "filter") == 0 &&
-            str_equal(nla_get_string(fields[NFTA_CHAIN_NAME]), chains->admin_chain))
-                chains->has_admin[family == NFPROTO_IPV6] = true;
+        if (family != NFPROTO_INET && strcmp(nla_get_string(fields[NFTA_CHAIN_TABLE]), "filter") == 0)
+                note_admin_chain(chains, family == NFPROTO_IPV6, fields);
         if (!fields[NFTA_CHAIN_HOOK] || !fields[NFTA_CHAIN_TYPE] ||
             nla_parse_nested(hook, NFTA_HOOK_MAX, fields[NFTA_CHAIN_HOOK], NULL) < 0 || !hook[NFTA_HOOK_HOOKNUM])
                 return 0;
@@ -149,8 +172,10 @@ static void read_rule_end(struct nlattr *expressions, struct rule_end *end) {
         }
 }
 
-static bool is_ours(const struct host_chains *chains, const char *comment) {
-        return chains->link ? str_equal(comment, chains->comment) : str_starts_with(comment, COMMENT_START);
+/* True for the comment of a rule for one of the passes that are looked for. */
+static bool is_wanted(const struct host_chains *chains, const char *comment) {
+        return str_starts_with(comment, COMMENT_START) &&
+               (!chains->names || str_list_contains(chains->names, comment + strlen(COMMENT_START)));
 }
 
 static void add_inner(struct host_chain *chain, const char *name) {
@@ -166,7 +191,7 @@ static int read_rule(struct nlmsghdr *header, void *context) {
         struct host_chains *chains = context;
         struct host_chain *chain = chains->reading;
         struct rule_end end = {0};
-        const char *comment = NULL;
+        const char *comment;
         uint64_t handle;
         bool is_owners;
 
@@ -186,21 +211,20 @@ static int read_rule(struct nlmsghdr *header, void *context) {
                 add_inner(chain, end.jump);
         if (chains->inside)
                 return 0;
-        if (fields[NFTA_RULE_USERDATA])
-                comment =
-                        nft_comment(nla_data(fields[NFTA_RULE_USERDATA]), (size_t) nla_len(fields[NFTA_RULE_USERDATA]));
+        comment = comment_of(fields[NFTA_RULE_USERDATA]);
         if (!comment && end.comment[0])
                 comment = end.comment;
         /* DOCKER-USER and the admin chain are where the owner of the host decides: they stay before our accepts. */
         if (is_owners)
                 chain->after = handle;
-        /* The jump that we made for another link goes with that link. */
+        /* The jump that we made for another pass goes with that one. */
         if (end.jump[0] && str_equal(end.jump, chains->admin_chain))
-                chain->jumps |=
-                        !comment || !str_starts_with(comment, COMMENT_START) || str_equal(comment, chains->comment);
-        if (comment && is_ours(chains, comment) && chain->handle_count < ARRAY_SIZE(chain->handles)) {
+                chain->jumps |= !comment || !str_starts_with(comment, COMMENT_START) || is_wanted(chains, comment);
+        if (comment && is_wanted(chains, comment) && chain->handle_count < ARRAY_SIZE(chain->handles)) {
                 chain->handles[chain->handle_count++] = handle;
                 chain->accepts |= !end.jump[0];
+                chain->admin_jumps +=
+                        end.jump[0] && str_equal(end.jump, chains->made_admin[chain->family == NFPROTO_IPV6].name);
         }
         return 0;
 }
@@ -219,15 +243,14 @@ static int read_rules(struct host_chains *chains, const char *name) {
         return netlink_query(&chains->session->netlink, message, read_rule, chains);
 }
 
-/* Reads the host's forward chains and what they hold for the link. */
-static int read_chains(struct nft_session *session, const char *link, const char *admin_chain,
+/* Reads the host's forward chains and what they hold for the passes of those names. */
+static int read_chains(struct nft_session *session, const struct str_list *names, const char *admin_chain,
                        struct host_chains *chains) {
         int r;
 
         chains->session = session;
-        chains->link = link;
+        chains->names = names;
         chains->admin_chain = admin_chain;
-        (void) snprintf(chains->comment, sizeof(chains->comment), COMMENT_START "%s", link ? link : "");
         r = netlink_query(&session->netlink, nft_message(NFT_MSG_GETCHAIN, NLM_F_DUMP, AF_UNSPEC, 0), read_chain,
                           chains);
         for (size_t i = 0; r >= 0 && i < chains->count; i++) {
@@ -258,7 +281,7 @@ static void put_iptables_match(struct nl_msg *message) {
 }
 
 /* What an accept asks of a packet. */
-enum accept { ACCEPT_FROM_LINK, ACCEPT_ANSWERS, ACCEPT_PUBLISHED, ACCEPT_COUNT };
+enum accept { ACCEPT_FROM, ACCEPT_ANSWERS, ACCEPT_PUBLISHED, ACCEPT_COUNT };
 
 /* Bits of the connection's state as nft's `ct state` loads them. */
 #define CT_STATE_ESTABLISHED (1U << 1)
@@ -270,11 +293,14 @@ static struct nft_rule host_rule_begin(const struct host_chains *chains, const s
                                         nft_message(NFT_MSG_NEWRULE, NLM_F_CREATE | (chain->after ? NLM_F_APPEND : 0),
                                                     chain->family, RULE_ROOM)};
 
+        char comment[NFT_COMMENT_SIZE];
+
         (void) nla_put_string(rule.message, NFTA_RULE_TABLE, chain->table);
         (void) nla_put_string(rule.message, NFTA_RULE_CHAIN, chain->name);
         if (chain->after)
                 nft_put_u64(rule.message, NFTA_RULE_POSITION, chain->after);
-        nft_put_comment(rule.message, NFTA_RULE_USERDATA, chains->comment);
+        (void) snprintf(comment, sizeof(comment), COMMENT_START "%s", chains->pass->name);
+        nft_put_comment(rule.message, NFTA_RULE_USERDATA, comment);
         rule.expressions = nla_nest_start(rule.message, NFTA_RULE_EXPRESSIONS);
         return rule;
 }
@@ -285,15 +311,29 @@ static void host_rule_end(struct host_chains *chains, struct nft_rule *rule, int
         nft_rule_end(chains->session, rule);
 }
 
+/* The packet comes from, or goes to, what the pass is for. */
+static void match_pass(struct nl_msg *message, const struct nft_pass *pass, bool from) {
+        const struct nft_family *family;
+
+        if (pass->link) {
+                nft_meta(message, from ? NFT_META_IIFNAME : NFT_META_OIFNAME, NFT_REG_1);
+                nft_compare(message, NFT_CMP_EQ, NFT_REG_1, pass->link, strlen(pass->link) + 1);
+                return;
+        }
+        family = nft_family_of(pass->address);
+        nft_match_family(message, family);
+        (from ? nft_load_source : nft_load_destination)(message, family, NFT_REGISTER(0));
+        nft_compare(message, NFT_CMP_EQ, NFT_REGISTER(0), pass->address->bytes, family->size);
+}
+
 static void stage_accept(struct host_chains *chains, const struct host_chain *chain, enum accept accept) {
         const uint32_t answers = CT_STATE_ESTABLISHED | CT_STATE_RELATED, published = IPS_DST_NAT, none = 0;
         struct nft_rule rule = host_rule_begin(chains, chain);
 
-        nft_meta(rule.message, accept == ACCEPT_FROM_LINK ? NFT_META_IIFNAME : NFT_META_OIFNAME, NFT_REG_1);
-        nft_compare(rule.message, NFT_CMP_EQ, NFT_REG_1, chains->link, strlen(chains->link) + 1);
-        if (accept != ACCEPT_FROM_LINK && is_iptables(chain)) {
+        match_pass(rule.message, chains->pass, accept == ACCEPT_FROM);
+        if (accept != ACCEPT_FROM && is_iptables(chain)) {
                 put_iptables_match(rule.message);
-        } else if (accept != ACCEPT_FROM_LINK) {
+        } else if (accept != ACCEPT_FROM) {
                 nft_conntrack(rule.message, accept == ACCEPT_ANSWERS ? NFT_CT_STATE : NFT_CT_STATUS, NFT_REG_1);
                 nft_mask(rule.message, NFT_REG_1, accept == ACCEPT_ANSWERS ? &answers : &published, 4);
                 nft_compare(rule.message, NFT_CMP_NEQ, NFT_REG_1, &none, 4);
@@ -301,22 +341,56 @@ static void stage_accept(struct host_chains *chains, const struct host_chain *ch
         host_rule_end(chains, &rule, NF_ACCEPT, NULL);
 }
 
-int nft_host_accept(struct nft_session *session, const char *link, const char *admin_chain) {
-        _cleanup_free_ struct host_chains *chains = xcalloc(1, sizeof(*chains));
-        int r = read_chains(session, link, admin_chain, chains);
+static void stage_accepts(struct host_chains *chains, const struct host_chain *chain) {
+        for (enum accept accept = 0; accept < ACCEPT_COUNT; accept++)
+                /* The match of iptables covers the last two in one rule. */
+                if (!(accept == ACCEPT_PUBLISHED && is_iptables(chain)))
+                        stage_accept(chains, chain, accept);
+}
 
+/* A message about a chain in the table of another one. */
+static struct nl_msg *chain_message(int type, int flags, const struct host_chain *beside, const char *name) {
+        struct nl_msg *message = nft_message(type, flags, beside->family, 512);
+
+        (void) nla_put_string(message, NFTA_CHAIN_TABLE, beside->table);
+        (void) nla_put_string(message, NFTA_CHAIN_NAME, name);
+        return message;
+}
+
+static void stage_admin_chain(struct host_chains *chains, const struct host_chain *chain) {
+        struct nl_msg *message = chain_message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain, chains->admin_chain);
+
+        nft_put_comment(message, NFTA_CHAIN_USERDATA, ADMIN_COMMENT);
+        netlink_batch_add(&chains->session->batch, message);
+}
+
+/* A pass by address is for chains of its family. */
+static bool concerns(const struct host_chain *chain, const struct nft_pass *pass) {
+        return pass->link || chain->family == NFPROTO_INET ||
+               (chain->family == NFPROTO_IPV6) == (pass->address->family == AF_INET6);
+}
+
+int nft_host_accept(struct nft_session *session, const struct nft_pass *pass, const char *admin_chain) {
+        _cleanup_free_ struct host_chains *chains = xcalloc(1, sizeof(*chains));
+        _cleanup_str_list_ struct str_list name = {0};
+        int r;
+
+        str_list_add(&name, pass->name);
+        r = read_chains(session, &name, admin_chain, chains);
         if (r < 0)
                 return r;
+        chains->pass = pass;
         for (size_t i = 0; i < chains->count; i++) {
                 const struct host_chain *chain = &chains->items[i];
+                const bool drops = chain->drops && concerns(chain, pass);
 
-                for (enum accept accept = 0; chain->drops && !chain->accepts && accept < ACCEPT_COUNT; accept++)
-                        /* The match of iptables covers the last two in one rule. */
-                        if (!(accept == ACCEPT_PUBLISHED && is_iptables(chain)))
-                                stage_accept(chains, chain, accept);
+                if (drops && !chain->accepts)
+                        stage_accepts(chains, chain);
+                if (drops && is_iptables(chain) && !chain->has_admin)
+                        stage_admin_chain(chains, chain);
                 /* Rules go in first of all, the last one before the others: the owner's are asked before our accepts.
                  */
-                if (chain->has_admin && !chain->jumps) {
+                if ((chain->has_admin || (drops && is_iptables(chain))) && !chain->jumps) {
                         struct nft_rule rule = host_rule_begin(chains, chain);
 
                         host_rule_end(chains, &rule, NFT_JUMP, admin_chain);
@@ -325,9 +399,18 @@ int nft_host_accept(struct nft_session *session, const char *link, const char *a
         return 0;
 }
 
-int nft_host_forget(struct nft_session *session, const char *link) {
+/* With the last jump to it an admin chain of ours goes, unless the owner of the host has put rules there. */
+static void stage_end_of_admin_chain(struct host_chains *chains, const struct host_chain *chain) {
+        const char *name = chains->made_admin[chain->family == NFPROTO_IPV6].name;
+
+        if (is_iptables(chain) && name[0] &&
+            chains->made_admin[chain->family == NFPROTO_IPV6].uses == chain->admin_jumps)
+                netlink_batch_add(&chains->session->batch, chain_message(NFT_MSG_DELCHAIN, 0, chain, name));
+}
+
+int nft_host_forget(struct nft_session *session, const struct str_list *names) {
         _cleanup_free_ struct host_chains *chains = xcalloc(1, sizeof(*chains));
-        int r = read_chains(session, link, NULL, chains);
+        int r = read_chains(session, names, NULL, chains);
 
         for (size_t i = 0; r >= 0 && i < chains->count; i++) {
                 const struct host_chain *chain = &chains->items[i];
@@ -340,16 +423,20 @@ int nft_host_forget(struct nft_session *session, const char *link) {
                         nft_put_u64(message, NFTA_RULE_HANDLE, chain->handles[j]);
                         netlink_batch_add(&session->batch, message);
                 }
+                stage_end_of_admin_chain(chains, chain);
         }
         return r;
 }
 
-int nft_host_lacks(struct nft_session *session, const char *link) {
+int nft_host_lacks(struct nft_session *session, const struct nft_pass *pass) {
         _cleanup_free_ struct host_chains *chains = xcalloc(1, sizeof(*chains));
-        int r = read_chains(session, link, NULL, chains);
+        _cleanup_str_list_ struct str_list name = {0};
+        int r;
 
+        str_list_add(&name, pass->name);
+        r = read_chains(session, &name, NULL, chains);
         for (size_t i = 0; r >= 0 && i < chains->count; i++)
-                if (chains->items[i].drops && !chains->items[i].accepts)
+                if (chains->items[i].drops && !chains->items[i].accepts && concerns(&chains->items[i], pass))
                         return 1;
         return r;
 }

@@ -39,7 +39,7 @@ struct release {
         uint64_t digest;             /* of the keys of the set that is being read, in whatever order */
         struct str_list chains_kept; /* chains that remaining elements jump to */
         struct str_list chains_left; /* chains that removed elements jumped to */
-        /* Links of remaining and removed elements: [0] of the forward sets, [1] of the publishers. */
+        /* Links of remaining and removed elements: [0] of the forward sets (or other passes), [1] of the publishers. */
         struct str_list links_kept[2];
         struct str_list links_left[2];
         nft_localnet_switch localnet; /* may be NULL */
@@ -104,10 +104,10 @@ static int sort_element(const struct nft_element *element, void *context) {
         add_once(removed ? &release->chains_left : &release->chains_kept, element->chain);
         if (forward || release->set == NFT_SET_PUBLISHERS) {
                 struct str_list *links = removed ? release->links_left : release->links_kept;
-                char link[NFT_IFNAME_SIZE + 1] = {0};
+                char name[64];
 
-                memcpy(link, element->key.bytes, NFT_IFNAME_SIZE);
-                add_once(&links[forward ? 0 : 1], link);
+                nft_pass_of_element(release->set, element, name);
+                add_once(&links[forward ? 0 : 1], name);
         }
         return 0;
 }
@@ -152,25 +152,16 @@ static int sort_sets(struct nft_session *session, struct release *release, bool 
         return r;
 }
 
-static int delete_if_there(struct nft_session *session, enum nft_set set, const struct nft_element *element) {
-        struct nft_element old;
-        int r = nft_find_element(session, set, &element->key, nft_note_element, &old);
-
-        if (r > 0)
-                nft_stage_delete_elements(session, set, element, 1);
-        return r < 0 ? r : 0;
-}
-
 /* The last attachment behind a link is gone. */
 static int stage_forget_link(struct nft_session *session, const char *link) {
         struct nft_element element = {0};
         int r;
 
         nft_value_add_link(&element.key, link);
-        r = delete_if_there(session, NFT_SET_ISOLATED, &element);
+        r = nft_stage_removed(session, NFT_SET_ISOLATED, &element);
         nft_value_add_link(&element.key, link);
         if (r >= 0)
-                r = delete_if_there(session, NFT_SET_TOGETHER, &element);
+                r = nft_stage_removed(session, NFT_SET_TOGETHER, &element);
         return r;
 }
 
@@ -256,7 +247,7 @@ static int stage_removal(struct nft_session *session, struct release *release) {
                 if (str_list_contains(&release->links_kept[1], release->links_left[1].items[i]))
                         continue;
                 nft_value_add_link(&element.key, release->links_left[1].items[i]);
-                r = delete_if_there(session, NFT_SET_LOCALNET, &element);
+                r = nft_stage_removed(session, NFT_SET_LOCALNET, &element);
         }
         return r;
 }
@@ -279,6 +270,7 @@ static void switch_localnet(struct release *release) {
 }
 
 static int stage_release(struct nft_session *session, void *context, struct error *err) {
+        _cleanup_str_list_ struct str_list forgotten = {0};
         struct release *release = context;
         int r;
 
@@ -295,9 +287,11 @@ static int stage_release(struct nft_session *session, void *context, struct erro
                 nft_stage_delete_table(session);
         else if (r >= 0)
                 r = stage_removal(session, release);
-        for (size_t i = 0; r >= 0 && i < release->links_left[0].count; i++)
+        for (size_t i = 0; i < release->links_left[0].count; i++)
                 if (is_forgotten(release, release->links_left[0].items[i]))
-                        r = nft_host_forget(session, release->links_left[0].items[i]);
+                        str_list_add(&forgotten, release->links_left[0].items[i]);
+        if (r >= 0 && forgotten.count > 0)
+                r = nft_host_forget(session, &forgotten);
         if (r >= 0 && release->localnet)
                 switch_localnet(release);
         return r < 0 ? nft_kernel_error(r, err) : 0;

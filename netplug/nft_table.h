@@ -167,6 +167,8 @@ int nft_note_element(const struct nft_element *element, void *context);
 int nft_stage_replacing(struct nft_session *session, enum nft_set set, const struct nft_element *element);
 /** Stages an element of a set that names links: one is enough for all attachments. */
 int nft_stage_once(struct nft_session *session, enum nft_set set, const struct nft_element *element);
+/** Stages the removal of an element if it is there. */
+int nft_stage_removed(struct nft_session *session, enum nft_set set, const struct nft_element *element);
 
 /** Reports a failed read; -EINTR and -ERESTART pass unreported, for the next attempt. Returns r. */
 int nft_kernel_error(int r, struct error *err);
@@ -291,11 +293,14 @@ bool nft_owner_texts_have(const struct nft_owner_texts *texts, const char *comme
 /* nft_host.c: chains of the host's own that drop forwarded packets. */
 
 /**
- * Stages accepts for the link in every such chain that has none yet.
- * @admin_chain: where a table of iptables has it, its rules come first
+ * Stages accepts for the pass in every such chain that has none yet.
+ * @admin_chain: of a table of iptables whose FORWARD drops; made there, its rules come before the accepts
  */
-int nft_host_accept(struct nft_session *session, const char *link, const char *admin_chain);
-/** Stages their removal; `link` NULL: of those for all links. */
-int nft_host_forget(struct nft_session *session, const char *link);
-/** Returns 1 if a chain of the host drops and has no accept for the link, 0 if not, or a negative errno. */
-int nft_host_lacks(struct nft_session *session, const char *link);
+int nft_host_accept(struct nft_session *session, const struct nft_pass *pass, const char *admin_chain);
+/** Stages the removal of those of the passes of these names; NULL: of all. */
+int nft_host_forget(struct nft_session *session, const struct str_list *names);
+/** Returns 1 if a chain of the host drops and has no accept for the pass, 0 if not, or a negative errno. */
+int nft_host_lacks(struct nft_session *session, const struct nft_pass *pass);
+
+/** The name of the pass that an element of the forward sets is for. */
+void nft_pass_of_element(enum nft_set set, const struct nft_element *element, char name[64]);

@@ -91,7 +91,8 @@ static int add_fact(const struct nft_fact *fact, void *context) {
                 break;
         case NFT_FORWARDED:
                 attachment->forward = true;
-                (void) link_of(view, network, fact->link);
+                if (fact->link[0])
+                        (void) link_of(view, network, fact->link);
                 break;
         case NFT_PUBLISHED:
                 add_port(view, attachment, fact);

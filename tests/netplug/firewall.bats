@@ -37,7 +37,7 @@ assert_unpublished_is_closed() {
         for tables in iptables ip6tables; do
                 in_host $tables -P FORWARD DROP
         done
-        before=$(in_host iptables -S FORWARD; in_host ip6tables -S FORWARD)
+        before=$(in_host iptables -S; in_host ip6tables -S)
         attach c1 "$WEB"
         assert_all_ways_open
         assert_unpublished_is_closed
@@ -47,7 +47,7 @@ assert_unpublished_is_closed() {
         assert_output_contains "-o br-test -m conntrack --ctstate RELATED,ESTABLISHED,DNAT" "-i br-test"
         check c1
         detach c1
-        assert_equal "$(in_host iptables -S FORWARD; in_host ip6tables -S FORWARD)" "$before"
+        assert_equal "$(in_host iptables -S; in_host ip6tables -S)" "$before"
 }
 
 @test "what the host's owner put into DOCKER-USER stays before our accepts" {
@@ -136,12 +136,79 @@ assert_unpublished_is_closed() {
         done
 }
 
+@test "the admin chain is made where packets are dropped, and stays with the rules its owner put there" {
+        for tables in iptables ip6tables; do
+                in_host $tables -P FORWARD DROP
+        done
+        before=$(in_host iptables -S; in_host ip6tables -S)
+        attach c1
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        in_host iptables -A CNI-ADMIN -d $OUTSIDE_ADDRESS -j DROP
+        run in_container c1 ping -c 1 -W 1 $OUTSIDE_ADDRESS
+        assert_failure
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS6
+        # What iptables saves, it can load.
+        in_host iptables-save >"$BATS_TEST_TMPDIR/saved"
+        in_host iptables-restore --test "$BATS_TEST_TMPDIR/saved"
+        detach c1
+        run in_host iptables -S
+        assert_output_contains "-N CNI-ADMIN" "-A CNI-ADMIN -d $OUTSIDE_ADDRESS/32 -j DROP"
+        refute_output_contains "FORWARD -m" "FORWARD -j"
+        # It is asked again when the next one comes.
+        attach c1
+        run in_container c1 ping -c 1 -W 1 $OUTSIDE_ADDRESS
+        assert_failure
+        in_host iptables -F CNI-ADMIN
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        detach c1
+        assert_equal "$(in_host iptables -S; in_host ip6tables -S)" "$before"
+}
+
+@test "GC of several bridges takes the admin chain with the last of them" {
+        in_host iptables -P FORWARD DROP
+        before=$(in_host iptables -S)
+        make_container c2
+        attach c1
+        BRIDGE='.bridge = "br-two" | .ipam.ranges = [[{subnet: "10.78.0.0/24"}]]' attach c2
+        assert_equal "$(in_host iptables -S FORWARD | grep -c -- '-j CNI-ADMIN')" 2
+        run cni GC firewall c1 "$(plugin_conf firewall '.["cni.dev/valid-attachments"] = []')"
+        assert_success
+        assert_equal "$(in_host iptables -S)" "$before"
+}
+
+@test "where the result names no link of the host, addresses are let pass" {
+        require_program nft
+        CHAIN=$CNI_PLUGINS/bridge attach c1
+        in_host iptables -P FORWARD DROP
+        in_host nft 'add table inet wall; add chain inet wall forward { type filter hook forward priority 0; policy drop; }'
+        before=$(in_host iptables -S; in_host ip6tables -S; in_host nft list table inet wall)
+        RESULT=$(jq -c 'del(.interfaces) | del(.ips[].interface)' <<<"$RESULT")
+        run in_container c1 ping -c 1 -W 1 $OUTSIDE_ADDRESS
+        assert_failure
+        cni ADD firewall c1 "$(plugin_conf firewall)"
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS6
+        cni CHECK firewall c1 "$(plugin_conf firewall)"
+        assert_unpublished_is_closed
+        run in_host "$NETPLUG" show --leases "$LEASES" "$NETWORK"
+        assert_output_contains "bridge br-test up" "10.77.0.2"
+        refute_output_contains " down"
+        in_host iptables -F FORWARD
+        run cni CHECK firewall c1 "$(plugin_conf firewall)"
+        assert_cni_error 100 "accept for 10.77.0.2 is gone"
+        cni ADD firewall c1 "$(plugin_conf firewall)"
+        cni DEL firewall c1 "$(plugin_conf firewall)"
+        assert_equal "$(in_host iptables -S; in_host ip6tables -S; in_host nft list table inet wall)" "$before"
+}
+
 @test "a host that drops with the old iptables gets its accepts too, and loses them with the last container" {
         require_program iptables-legacy ip6tables-legacy
         in_host iptables-legacy -P FORWARD DROP 2>/dev/null || skip "the kernel has no ip_tables"
         in_host iptables-legacy -N DOCKER-USER
         in_host iptables-legacy -A FORWARD -j DOCKER-USER
         in_host ip6tables-legacy -A FORWARD -j REJECT
+        in_host iptables-legacy -N CNI-ADMIN
+        in_host iptables-legacy -A CNI-ADMIN -d 203.0.113.1 -j DROP
         before=$(in_host iptables-legacy -S FORWARD; in_host ip6tables-legacy -S FORWARD)
         make_container c2
         attach c1 "$WEB"
@@ -149,11 +216,13 @@ assert_unpublished_is_closed() {
         assert_all_ways_open
         assert_unpublished_is_closed
         assert_equal "$(in_host iptables-legacy -S FORWARD | sed -n 2p)" "-A FORWARD -j DOCKER-USER"
+        run in_host iptables-legacy -S FORWARD
+        assert_output_matches "$(printf 'DOCKER-USER\n.*-j CNI-ADMIN\n.*-j ACCEPT')"
         check c1
         attach c2
-        assert_equal "$(in_host iptables-legacy -S FORWARD | grep -c br-test)" 2
+        assert_equal "$(in_host iptables-legacy -S FORWARD | grep -c 'br-test.*ACCEPT')" 2
         detach c2
-        assert_equal "$(in_host iptables-legacy -S FORWARD | grep -c br-test)" 2
+        assert_equal "$(in_host iptables-legacy -S FORWARD | grep -c 'br-test.*ACCEPT')" 2
         # As after a crash: the rules of nft are gone, those of iptables are not.
         in_host nft delete table inet netplug
         RESULT=$first
@@ -180,7 +249,7 @@ assert_unpublished_is_closed() {
         attach c1
         first=$RESULT
         attach c2
-        assert_equal "$(in_host iptables -S FORWARD | grep -c br-test)" 2
+        assert_equal "$(in_host iptables -S FORWARD | grep -c 'br-test.*ACCEPT')" 2
         RESULT=$first
         detach c1
         in_container c2 ping -c 1 -W 2 $OUTSIDE_ADDRESS
@@ -233,6 +302,24 @@ assert_unpublished_is_closed() {
         in_container c1 ping -c 1 -W 2 10.82.0.2
         run cni ADD firewall c1 "$(plugin_conf firewall '.ingressPolicy = "none"')"
         assert_cni_error 7 "ingressPolicy"
+}
+
+@test "of two policies for one bridge the stricter one counts" {
+        require_program nft
+        make_container c2
+        CHAIN=$CNI_PLUGINS/bridge
+        attach c1
+        first=$RESULT
+        cni ADD firewall c1 "$(plugin_conf firewall '.ingressPolicy = "same-bridge"')"
+        in_host nft list set inet netplug together | grep -q '"br-test" . "br-test"'
+        attach c2
+        cni ADD firewall c2 "$(plugin_conf firewall '.ingressPolicy = "isolated"')"
+        RESULT=$first
+        cni ADD firewall c1 "$(plugin_conf firewall '.ingressPolicy = "same-bridge"')"
+        run in_host nft list set inet netplug together
+        assert_success
+        refute_output_contains br-test
+        in_host nft list set inet netplug isolated | grep -q br-test
 }
 
 @test "forwarded packets are asked nothing but where links are isolated" {
