@@ -72,12 +72,13 @@ static int parse_ranges(struct plugin_call *call, const struct json *ipam, struc
         return 0;
 }
 
-static int add_request(struct plugin_call *call, const char *text, struct configuration *conf, struct error *err) {
+/* @code: of the error where the text is no address */
+static int add_request(struct plugin_call *call, const char *text, int code, struct configuration *conf,
+                       struct error *err) {
         struct cni_address address, *grown;
 
         if (cni_address_parse(text, &address) < 0 && cni_address_parse_cidr(text, &address) < 0)
-                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
-                                   "the requested '%.64s' is not an IP address", text);
+                return plugin_fail(call, code, err, EINVAL, "the requested '%.64s' is not an IP address", text);
         grown = arena_alloc(call->arena, conf->requested_count + 1, sizeof(*grown));
         if (conf->requested_count)
                 memcpy(grown, conf->requested, conf->requested_count * sizeof(*grown));
@@ -93,7 +94,7 @@ static int add_requests(struct plugin_call *call, const struct json *list, struc
         for (const struct json *item = list ? list->first : NULL; r >= 0 && item; item = item->next) {
                 r = json_expect(item, JSON_STRING, err);
                 if (r >= 0)
-                        r = add_request(call, item->text, conf, err);
+                        r = add_request(call, item->text, CNI_CODE_INVALID_CONFIG, conf, err);
         }
         return r;
 }
@@ -105,7 +106,7 @@ static int parse_requests(struct plugin_call *call, struct configuration *conf, 
         int r = 0;
 
         if (!str_empty(argument))
-                r = add_request(call, argument, conf, err);
+                r = add_request(call, argument, CNI_CODE_INVALID_ENVIRONMENT, conf, err);
         if (r >= 0)
                 r = plugin_args(call, &args, err);
         if (r >= 0)
@@ -325,8 +326,10 @@ static int read_resolv_conf(struct plugin_call *call, const char *path, struct c
                         add_words(&search, words);
                 else if (str_equal(key, "options"))
                         add_words(&options, words);
-                else if (str_equal(key, "domain"))
-                        dns->domain = arena_strdup(call->arena, words + strspn(words, " \t"));
+                else if (str_equal(key, "domain")) {
+                        words += strspn(words, " \t");
+                        dns->domain = arena_printf(call->arena, "%.*s", (int) strcspn(words, " \t"), words);
+                }
         }
         dns->nameservers = servers.count ? list_in_arena(call->arena, &servers) : NULL;
         dns->search = search.count ? list_in_arena(call->arena, &search) : NULL;

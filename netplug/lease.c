@@ -194,12 +194,21 @@ static void forget_owner(struct lease_store *store, const struct lease_owner *ow
 typedef int (*lease_handler)(struct lease_store *store, const char *name, int r, const struct lease_owner *owner,
                              void *context, struct error *err);
 
-static int for_each_lease(struct lease_store *store, lease_handler handler, void *context, struct error *err) {
-        _cleanup_dir_ DIR *dir = NULL;
-        const struct dirent *entry;
-        int fd = openat(store->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+/* Opens a directory below the store's; NULL with errno set. */
+static DIR *open_directory(const struct lease_store *store, const char *name) {
+        int fd = openat(store->dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
-        dir = fd < 0 ? NULL : fdopendir(fd);
+        if (fd >= 0 && !dir)
+                (void) close(fd);
+        return dir;
+}
+
+static int for_each_lease(struct lease_store *store, lease_handler handler, void *context, struct error *err) {
+        _cleanup_dir_ DIR *dir = open_directory(store, ".");
+        const struct dirent *entry;
+        int r = 0;
+
         if (!dir)
                 return error_errno(err, errno, "lease directory %s", store->path);
         while (r >= 0 && (entry = readdir(dir))) {
@@ -305,8 +314,7 @@ static int collect_lease(struct lease_store *store, const char *name, int r, con
 
 /* Notes whose leases are gone, too: no other call would come upon them. */
 static void collect_notes(struct lease_store *store, const struct collection *collection) {
-        int fd = openat(store->dir_fd, OWNERS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        _cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_dir_ DIR *dir = open_directory(store, OWNERS);
         const struct dirent *entry;
 
         while (dir && (entry = readdir(dir))) {

@@ -9,14 +9,18 @@
 #define ADDRESSES_MAX 256
 #define BLANKS " \t\r\n"
 
-/* An address in the notation of a caller: with the length of its network's prefix. */
-static int add_address(struct plugin_call *call, const char *text, struct cni_result *result, struct error *err) {
+/*
+ * An address in the notation of a caller: with the length of its network's prefix.
+ * @code: of the error where the text is none
+ */
+static int add_address(struct plugin_call *call, const char *text, int code, struct cni_result *result,
+                       struct error *err) {
         struct cni_ip *ip = cni_result_add_ip(result, call->arena);
 
         if (result->ip_count > ADDRESSES_MAX)
                 return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL, "more than %d addresses", ADDRESSES_MAX);
         if (cni_address_parse_cidr(text, &ip->address) < 0)
-                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
+                return plugin_fail(call, code, err, EINVAL,
                                    "'%.64s' is not an address with a prefix length, such as 10.1.2.3/24", text);
         return 0;
 }
@@ -35,7 +39,7 @@ static int add_configured(struct plugin_call *call, const struct json *item, str
         if (r >= 0)
                 r = json_get_string(item, "gateway", &gateway, err);
         if (r >= 0)
-                r = add_address(call, address, result, err);
+                r = add_address(call, address, CNI_CODE_INVALID_CONFIG, result, err);
         if (r < 0 || str_empty(gateway))
                 return r;
         if (cni_address_parse(gateway, &result->ips[result->ip_count - 1].gateway) < 0)
@@ -65,7 +69,7 @@ static int add_arguments(struct plugin_call *call, struct cni_result *result, st
         split_argument(&addresses, plugin_argument(call, "IP"));
         split_argument(&gateways, plugin_argument(call, "GATEWAY"));
         for (size_t i = 0; r >= 0 && i < addresses.count; i++)
-                r = add_address(call, addresses.items[i], result, err);
+                r = add_address(call, addresses.items[i], CNI_CODE_INVALID_ENVIRONMENT, result, err);
         for (size_t i = 0; r >= 0 && i < gateways.count; i++) {
                 struct cni_address address;
 
@@ -92,7 +96,7 @@ static int replace_by(struct plugin_call *call, const struct json *holder, struc
         for (const struct json *item = list->first; r >= 0 && item; item = item->next) {
                 r = json_expect(item, JSON_STRING, err);
                 if (r >= 0)
-                        r = add_address(call, item->text, result, err);
+                        r = add_address(call, item->text, CNI_CODE_INVALID_CONFIG, result, err);
         }
         return r;
 }

@@ -13,6 +13,7 @@
 #include "../lib/path.h"
 
 #define SETTINGS "/proc/sys/net"
+#define BLANKS " \t\n"
 
 static int open_setting(const char *path, int flags, struct error *err) {
         _cleanup_fd_ int settings = open(SETTINGS, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -27,19 +28,28 @@ static int open_setting(const char *path, int flags, struct error *err) {
         return fd < 0 ? error_errno(err, -fd, "%s/%s", SETTINGS, path) : fd;
 }
 
-/* The words of a setting, one blank between them. */
+void sysctl_normalize(char *value) {
+        char *out = value;
+        size_t size;
+
+        for (const char *word = value + strspn(value, BLANKS); *word; word += strspn(word, BLANKS)) {
+                size = strcspn(word, BLANKS);
+                if (out > value)
+                        *out++ = ' ';
+                memmove(out, word, size);
+                out += size;
+                word += size;
+        }
+        *out = '\0';
+}
+
 static int read_setting(int fd, const char *path, char value[SYSCTL_VALUE_MAX], struct error *err) {
-        char text[SYSCTL_VALUE_MAX], *rest = text, *word;
-        ssize_t got = read(fd, text, sizeof(text) - 1);
-        size_t size = 0;
+        ssize_t got = read(fd, value, SYSCTL_VALUE_MAX - 1);
 
         if (got < 0)
                 return error_errno(err, errno, "%s/%s", SETTINGS, path);
-        text[got] = '\0';
-        value[0] = '\0';
-        while ((word = strsep(&rest, " \t\n")))
-                if (*word)
-                        size += (size_t) snprintf(value + size, SYSCTL_VALUE_MAX - size, "%s%s", size ? " " : "", word);
+        value[got] = '\0';
+        sysctl_normalize(value);
         return 0;
 }
 

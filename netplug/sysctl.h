@@ -19,6 +19,9 @@
  */
 int sysctl_get(const char *path, char value[SYSCTL_VALUE_MAX], struct error *err);
 
+/** Leaves single blanks between the words of a value, none before and behind them: as sysctl_get() gives it. */
+void sysctl_normalize(char *value);
+
 /** Sets a value unless it is set already. `path` as for sysctl_get(). */
 int sysctl_set(const char *path, const char *value, struct error *err);
 

@@ -84,7 +84,8 @@ static int setting_path(struct plugin_call *call, const struct json *member, con
 
 static int parse_setting(struct plugin_call *call, const struct json *member, struct configuration *conf,
                          struct error *err) {
-        struct setting setting = {.name = member->key, .value = member->text};
+        struct setting setting = {.name = member->key};
+        char *value;
         int r;
 
         r = json_expect(member, JSON_STRING, err);
@@ -92,7 +93,10 @@ static int parse_setting(struct plugin_call *call, const struct json *member, st
                 r = setting_path(call, member, &setting.path, err);
         if (r < 0)
                 return r;
-        if (strlen(setting.value) >= SYSCTL_VALUE_MAX)
+        value = arena_strdup(call->arena, member->text);
+        sysctl_normalize(value);
+        setting.value = value;
+        if (strlen(value) >= SYSCTL_VALUE_MAX)
                 return json_error(member, err, EINVAL, "is longer than %d characters", SYSCTL_VALUE_MAX - 1);
         for (size_t i = 0; i < conf->setting_count; i++)
                 if (str_equal(conf->settings[i].path, setting.path)) {

@@ -61,7 +61,7 @@ queues() {
 @test "tuning changes the link and settings, and DEL takes them back" {
         before=$(link_state)
         conf=$(tuning_conf '.mac = "02:00:00:00:00:dd" | .mtu = 1400 | .promisc = true | .allmulti = true | .txQLen = 77 |
-                .sysctl = {"net.ipv4.conf.IFNAME.arp_filter": "1", "net.core.somaxconn": "500", "net/ipv4/tcp_rmem": "4096 5000 6000"}')
+                .sysctl = {"net.ipv4.conf.IFNAME.arp_filter": "1", "net.core.somaxconn": "500", "net/ipv4/tcp_rmem": " 4096\t5000   6000 "}')
         run cni ADD tuning c1 "$conf"
         assert_success
         assert_equal "$(jq -c '.interfaces[2] | .mac, .mtu' <<<"$output" | paste -sd' ')" '"02:00:00:00:00:dd" 1400'

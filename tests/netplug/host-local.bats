@@ -71,6 +71,10 @@ ipam() {
         assert_equal "$(address_of "$output")" 10.77.0.60
         IFNAME=eth2 run cni ADD host-local c1 "$(ipam '.runtimeConfig.ips = ["10.77.0.60"]')"
         assert_cni_error 100 "10.77.0.60 is taken by container c1 eth1"
+        CNI_ARGS=IP=10.77.0 IFNAME=eth2 run cni ADD host-local c1 "$(ipam)"
+        assert_cni_error 4 "10.77.0' is not an IP address"
+        IFNAME=eth2 run cni ADD host-local c1 "$(ipam '.runtimeConfig.ips = ["10.77.0"]')"
+        assert_cni_error 7 "10.77.0' is not an IP address"
         IFNAME=eth2 run cni ADD host-local c1 "$(ipam '.runtimeConfig.ips = ["10.99.0.1"]')"
         assert_cni_error 7 "10.99.0.1 is in no range"
         IFNAME=eth2 run cni ADD host-local c1 "$(ipam '.runtimeConfig.ips = ["10.77.0.1"]')"
@@ -199,10 +203,10 @@ ipam() {
 }
 
 @test "resolvConf becomes the result's dns" {
-        printf 'nameserver 10.0.0.53 # ours\n\t search example.org example.net\noptions ndots:2\n' >"$BATS_TEST_TMPDIR/resolv.conf"
+        printf 'nameserver 10.0.0.53 # ours\n\t search example.org example.net\noptions ndots:2\ndomain  example.com and more\n' >"$BATS_TEST_TMPDIR/resolv.conf"
         run cni ADD host-local c1 "$(ipam ".ipam.resolvConf = \"$BATS_TEST_TMPDIR/resolv.conf\"")"
         assert_success
-        assert_equal "$(jq -c .dns <<<"$output")" '{"nameservers":["10.0.0.53"],"search":["example.org","example.net"],"options":["ndots:2"]}'
+        assert_equal "$(jq -c .dns <<<"$output")" '{"nameservers":["10.0.0.53"],"domain":"example.com","search":["example.org","example.net"],"options":["ndots:2"]}'
 }
 
 @test "CHECK tells when the lease is gone or another's" {

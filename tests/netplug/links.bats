@@ -296,7 +296,7 @@ cni_on_bus() {
                 '["10.79.0.7/24","10.79.0.1","fd79::7/64","fd79::1"]'
         cni DEL bridge c1 "$(static_conf)"
         CNI_ARGS="IP=10.79.0.7/24,  " run cni ADD bridge c1 "$(static_conf)"
-        assert_cni_error 7 "'' is not an address"
+        assert_cni_error 4 "'' is not an address"
         run cni ADD bridge c1 "$(static_conf '.ipam.addresses = [{address: "10.79.0.5/24"}] |
                 .args.cni.ips = ["10.79.0.8/24"] | .runtimeConfig.ips = ["10.79.0.9/24"]')"
         assert_success
