@@ -62,10 +62,12 @@ enum nft_set nft_set_of_family(enum nft_set set, const struct cni_address *addre
 static int stage_masquerade(struct nft_session *session, void *context, struct error *err) {
         const struct nft_addresses *addresses = context;
         char comment[NFT_COMMENT_SIZE];
-        int r = 0;
+        int r;
 
         nft_owner_comment(addresses->owner->network, addresses->owner->container_id, addresses->owner->ifname, comment);
-        nft_stage_table(session);
+        r = nft_stage_table(session, err);
+        if (r < 0)
+                return r;
         for (size_t i = 0; r >= 0 && i < addresses->count; i++) {
                 const struct cni_address *address = &addresses->items[i];
                 struct nft_element element = {.comment = comment};
@@ -120,10 +122,12 @@ static int stage_forward(struct nft_session *session, void *context, struct erro
         const struct nft_owner *owner = forwarding->owner;
         char comment[NFT_COMMENT_SIZE];
         struct nft_pass pass;
-        int r = 0;
+        int r;
 
         nft_owner_comment(owner->network, owner->container_id, owner->ifname, comment);
-        nft_stage_table(session);
+        r = nft_stage_table(session, err);
+        if (r < 0)
+                return r;
         for (size_t i = 0; r >= 0 && i < forward->count; i++) {
                 struct nft_element element = {.comment = comment};
 

@@ -55,11 +55,13 @@ static int missing(struct error *err, const char *what, const struct cni_address
 
 static int check_masquerade(struct nft_session *session, void *context, struct error *err) {
         const struct nft_addresses *addresses = context;
+        int r = nft_check_table(session, err);
 
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < addresses->count; i++) {
                 const struct cni_address *address = &addresses->items[i];
                 struct nft_element element = {0};
-                int r;
 
                 nft_value_add_address(&element.key, address);
                 r = expect_element(session, addresses->owner, nft_set_of_family(NFT_SET_MASQUERADE, address), &element,
@@ -82,13 +84,15 @@ int nft_masquerade_check(const struct nft_owner *owner, const struct cni_address
 static int check_publish(struct nft_session *session, void *context, struct error *err) {
         const struct nft_publishing *publishing = context;
         const struct nft_publish *publish = publishing->publish;
+        int r = nft_check_table(session, err);
 
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < publish->port_count * 2; i++) {
                 const struct nft_port *port = &publish->ports[i / 2];
                 const struct cni_address *container = nft_address_of_family(publish, i % 2 ? AF_INET6 : AF_INET);
                 struct nft_element element = {0};
                 enum nft_set set = container ? nft_port_element(port, container, &element) : NFT_SET_COUNT;
-                int r;
 
                 if (set == NFT_SET_COUNT)
                         continue;
@@ -116,8 +120,10 @@ static int check_forward(struct nft_session *session, void *context, struct erro
         const struct nft_forward *forward = forwarding->forward;
         char text[CNI_ADDRESS_SIZE];
         struct nft_pass pass;
-        int r;
+        int r = nft_check_table(session, err);
 
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < forward->count; i++) {
                 struct nft_element element = {0};
 

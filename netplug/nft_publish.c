@@ -325,11 +325,13 @@ static int stage_publish(struct nft_session *session, void *context, struct erro
         const struct nft_publishing *publishing = context;
         const struct nft_publish *publish = publishing->publish;
         char comment[NFT_COMMENT_SIZE];
-        int r = 0;
+        int r;
 
         nft_owner_comment(publishing->owner->network, publishing->owner->container_id, publishing->owner->ifname,
                           comment);
-        nft_stage_table(session);
+        r = nft_stage_table(session, err);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
                 const struct cni_address *container = nft_address_of_family(publish, both[i]);
                 _cleanup_free_ bool *held = NULL;

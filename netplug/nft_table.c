@@ -327,11 +327,38 @@ static void stage_rules(struct nft_session *session) {
         }
 }
 
-void nft_stage_table(struct nft_session *session) {
+static int read_uses(struct nlmsghdr *header, void *context) {
+        const struct nlattr *uses = nlmsg_find_attr(header, sizeof(struct nfgenmsg), NFTA_CHAIN_USE);
+
+        if (uses)
+                *(uint32_t *) context = ntohl(nla_get_u32(uses));
+        return 0;
+}
+
+int nft_check_table(struct nft_session *session, struct error *err) {
+        struct nl_msg *message;
+        uint32_t rules = 0;
+        int r;
+
+        if (!session->has_table)
+                return 0;
+        message = nft_message(NFT_MSG_GETCHAIN, 0, NFPROTO_INET, 256);
+        (void) nla_put_string(message, NFTA_CHAIN_TABLE, NFT_TABLE);
+        (void) nla_put_string(message, NFTA_CHAIN_NAME, "postrouting");
+        r = netlink_query(&session->netlink, message, read_uses, &rules);
+        if (r < 0 && r != -ENOENT)
+                return nft_kernel_error(r, err);
+        if (rules > 0)
+                return 0;
+        (void) error_set(err, ENOENT, "table inet " NFT_TABLE " has lost its rules");
+        return error_hint(err, "another program flushed it: delete the table, and attach its containers anew");
+}
+
+int nft_stage_table(struct nft_session *session, struct error *err) {
         struct nl_msg *message;
 
         if (session->has_table)
-                return;
+                return nft_check_table(session, err);
         message = nft_message(NFT_MSG_NEWTABLE, NLM_F_CREATE, NFPROTO_INET, 64);
         (void) nla_put_string(message, NFTA_TABLE_NAME, NFT_TABLE);
         netlink_batch_add(&session->batch, message);
@@ -341,6 +368,7 @@ void nft_stage_table(struct nft_session *session) {
         for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
                 nft_stage_chain(session, &chains[i]);
         stage_rules(session);
+        return 0;
 }
 
 int nft_stage_optional_set(struct nft_session *session, enum nft_set set) {

@@ -94,8 +94,10 @@ void nft_port_of_element(enum nft_set set, const struct nft_element *element, st
 /** A netlink handler that only wants to know whether there is an answer. */
 int nft_ignore_message(struct nlmsghdr *header, void *context);
 
-/** Stages the table with all its sets, chains and rules, unless it stands. */
-void nft_stage_table(struct nft_session *session);
+/** Stages the table with all its sets, chains and rules, unless it stands; fails if it stands without its rules. */
+int nft_stage_table(struct nft_session *session, struct error *err);
+/** -ENOENT, with a hint, if the table stands and somebody has emptied its chains. */
+int nft_check_table(struct nft_session *session, struct error *err);
 void nft_stage_delete_table(struct nft_session *session);
 /** Stages one of the optional sets unless it stands. */
 int nft_stage_optional_set(struct nft_session *session, enum nft_set set);

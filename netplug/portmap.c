@@ -1,6 +1,7 @@
 /* The plugin portmap: ports of the host that lead to the container. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 #include "../lib/cleanup.h"
@@ -82,9 +83,13 @@ static int check_families(struct plugin_call *call, const struct nft_publish *pu
         return 0;
 }
 
-/* A link that is gone has no settings to take back. */
+/* Off is what a new link would have. A link that is gone has no settings to take back. */
 static void switch_localnet(const char *link, bool on) {
-        (void) sysctl_set_link("ipv4", link, "route_localnet", on ? "1" : "0", NULL);
+        char value[SYSCTL_VALUE_MAX] = "1";
+
+        if (!on && sysctl_get("ipv4/conf/default/route_localnet", value, NULL) < 0)
+                (void) snprintf(value, sizeof(value), "0");
+        (void) sysctl_set_link("ipv4", link, "route_localnet", value, NULL);
 }
 
 static const int families[] = {AF_INET, AF_INET6};

@@ -518,6 +518,32 @@ assert_published_to() {
         assert_cni_error 100 "route_localnet of br-test"
 }
 
+@test "a table that lost its rules is told of, by CHECK and by the next ADD, and DEL still works" {
+        attach c1 "$WEB"
+        first=$RESULT
+        in_host nft flush table inet netplug
+        for plugin in $CHAIN; do
+                run cni CHECK ${plugin##*/} c1 "$(conf_of $plugin)"
+                assert_cni_error 100 "table inet netplug has lost its rules" "attach its containers anew"
+        done
+        run attach c2
+        assert_failure
+        assert_output_contains "has lost its rules"
+        detach c2
+        RESULT=$first
+        detach c1
+        assert_nothing_left "$BEFORE"
+        attach c1 "$WEB"
+        check c1
+}
+
+@test "route_localnet becomes what links of this host have" {
+        in_host sysctl -qw net.ipv4.conf.default.route_localnet=1
+        attach c1 "$WEB"
+        detach c1
+        assert_equal "$(in_host sysctl -n net.ipv4.conf.br-test.route_localnet)" 1
+}
+
 @test "a link's route_localnet goes before the rules that guard it" {
         require_program strace
         attach c1 "$WEB"
