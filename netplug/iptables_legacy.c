@@ -42,6 +42,15 @@ static bool is_needed(void) {
         return has_filter_table(0) || has_filter_table(1);
 }
 
+/* Where iptables is a name for the new one, it would change another table than that of the kernel's old one. */
+static bool is_new(const char *program) {
+        const char *const argv[] = {program, "--version", NULL};
+        const struct process_options options = {.argv = argv, .capture_output = true, .timeout_ns = TIMEOUT_NS};
+        _cleanup_process_result_ struct process_result result = {0};
+
+        return process_run(&options, &result, NULL) >= 0 && result.output && strstr(result.output, "nf_tables");
+}
+
 /* Runs iptables with the words; `output` may be NULL. */
 static int run(size_t family, const struct str_list *words, char **output, struct error *err) {
         int r = -ENOENT;
@@ -52,6 +61,8 @@ static int run(size_t family, const struct str_list *words, char **output, struc
                 struct process_options options = {
                         .capture_output = true, .capture_errors = true, .timeout_ns = TIMEOUT_NS};
 
+                if (i > 0 && is_new(families[family].programs[i]))
+                        continue;
                 str_list_add(&argv, families[family].programs[i]);
                 str_list_add(&argv, "-w");
                 for (size_t j = 0; j < words->count; j++)
@@ -140,16 +151,22 @@ static char *pass_of_rule(const char *line) {
         return NULL;
 }
 
-/* True if there is a rule for the pass; `target`: what it jumps to. */
-static bool has_rule(const struct forward_chain *chain, const struct nft_pass *pass, const char *target) {
+/* The number of rules for the pass; `target`: what they jump to. */
+static size_t count_rules(const struct forward_chain *chain, const struct nft_pass *pass, const char *target) {
+        size_t count = 0;
+
         for (size_t i = 0; i < chain->lines.count; i++) {
                 _cleanup_free_ char *of = pass_of_rule(chain->lines.items[i]);
                 const char *jump = strstr(chain->lines.items[i], " -j ");
 
                 if (str_equal(of, pass->name) && jump && str_equal(jump + 4, target))
-                        return true;
+                        count++;
         }
-        return false;
+        return count;
+}
+
+static bool accepts(const struct forward_chain *chain, const struct nft_pass *pass) {
+        return count_rules(chain, pass, "ACCEPT") >= 2;
 }
 
 /* A pass by address is for the chains of its family. */
@@ -200,13 +217,13 @@ static int accept_in(size_t family, const struct nft_pass *pass, const char *adm
         const struct str_list everything = {0};
         int r = read_forward(family, admin_chain, &chain, err);
 
-        if (r >= 0 && chain.drops && !has_rule(&chain, pass, "ACCEPT")) {
+        if (r >= 0 && chain.drops && !accepts(&chain, pass)) {
                 r = insert_accept(family, pass, false, chain.after + 1, err);
                 if (r >= 0)
                         r = insert_accept(family, pass, true, chain.after + 1, err);
         }
         /* After the accepts, so that it gets before them. */
-        if (r >= 0 && chain.has_admin && !chain.jumps && !has_rule(&chain, pass, admin_chain))
+        if (r >= 0 && chain.has_admin && !chain.jumps && count_rules(&chain, pass, admin_chain) == 0)
                 r = insert_rule(family, pass, chain.after + 1, &everything, admin_chain, err);
         return r;
 }
@@ -274,7 +291,7 @@ int iptables_legacy_lacks(const struct nft_pass *pass, struct error *err) {
 
                 if (r < 0)
                         return r;
-                if (chain.drops && !has_rule(&chain, pass, "ACCEPT"))
+                if (chain.drops && !accepts(&chain, pass))
                         return 1;
         }
         return 0;

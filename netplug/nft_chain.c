@@ -33,8 +33,8 @@ static int stage_chain_once(struct nft_session *session, const struct nft_chain 
 
         if (session->has_table) {
                 message = nft_message(NFT_MSG_GETCHAIN, 0, NFPROTO_INET, 256);
-                (void) nla_put_string(message, NFTA_CHAIN_TABLE, NFT_TABLE);
-                (void) nla_put_string(message, NFTA_CHAIN_NAME, chain->name);
+                nft_put_text(message, NFTA_CHAIN_TABLE, NFT_TABLE);
+                nft_put_text(message, NFTA_CHAIN_NAME, chain->name);
                 r = netlink_query(&session->netlink, message, nft_ignore_message, NULL);
         }
         if (r != -ENOENT)
@@ -58,8 +58,8 @@ static void stage_verdict(struct nft_session *session, const char *chain, int ve
 void nft_stage_delete_chain(struct nft_session *session, const char *name) {
         struct nl_msg *message = nft_message(NFT_MSG_DELCHAIN, 0, NFPROTO_INET, 256);
 
-        (void) nla_put_string(message, NFTA_CHAIN_TABLE, NFT_TABLE);
-        (void) nla_put_string(message, NFTA_CHAIN_NAME, name);
+        nft_put_text(message, NFTA_CHAIN_TABLE, NFT_TABLE);
+        nft_put_text(message, NFTA_CHAIN_NAME, name);
         netlink_batch_add(&session->batch, message);
 }
 

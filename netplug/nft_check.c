@@ -137,7 +137,7 @@ static int check_forward(struct nft_session *session, void *context, struct erro
                         return r;
         }
         for (size_t i = 0; nft_forward_pass(forward, i, &pass); i++) {
-                r = nft_host_lacks(session, &pass);
+                r = nft_host_lacks(session, &pass, forward->admin_chain);
                 if (r == 0)
                         r = iptables_legacy_lacks(&pass, err);
                 if (r < 0)

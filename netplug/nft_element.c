@@ -9,10 +9,10 @@
 
 #include "nft_table.h"
 
-#define ELEMENT_ROOM 320
+#define ELEMENT_ROOM 352
 
 static void put_element(struct nl_msg *message, enum nft_set set, const struct nft_element *element, bool whole) {
-        struct nlattr *nest = nla_nest_start(message, NFTA_LIST_ELEM);
+        struct nlattr *nest = nft_nest(message, NFTA_LIST_ELEM);
 
         nft_put_value(message, NFTA_SET_ELEM_KEY, element->key.bytes, element->key.size);
         if (element->key_last.size)
@@ -33,10 +33,10 @@ static struct nl_msg *elements_message(int type, int flags, enum nft_set set, co
         struct nl_msg *message = nft_message(type, flags, NFPROTO_INET, 128 + count * ELEMENT_ROOM);
         struct nlattr *list;
 
-        (void) nla_put_string(message, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
-        (void) nla_put_string(message, NFTA_SET_ELEM_LIST_SET, nft_set_name(set));
+        nft_put_text(message, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
+        nft_put_text(message, NFTA_SET_ELEM_LIST_SET, nft_set_name(set));
         if (count) {
-                list = nla_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
+                list = nft_nest(message, NFTA_SET_ELEM_LIST_ELEMENTS);
                 for (size_t i = 0; i < count; i++)
                         put_element(message, set, &elements[i], type == NFT_MSG_NEWSETELEM);
                 (void) nla_nest_end(message, list);

@@ -33,14 +33,12 @@ struct host_chain {
         uint8_t family;
         char table[64];
         char name[64];
-        bool drops;           /* by policy or by a rule for everything */
-        bool accepts;         /* has our accepts for the pass */
-        bool jumps;           /* to the admin chain */
-        bool has_admin;       /* its table has that chain */
-        uint64_t after;       /* handle of the rule our accepts go behind; 0: first of all */
-        uint64_t handles[64]; /* of our rules for the pass */
-        size_t handle_count;
-        size_t admin_jumps;        /* as many of them jump to an admin chain of ours */
+        bool drops;                /* by policy or by a rule for everything */
+        bool accepts;              /* has our accepts for the pass */
+        bool jumps;                /* to the admin chain */
+        bool has_admin;            /* its table has that chain */
+        uint64_t after;            /* handle of the rule our accepts go behind; 0: first of all */
+        size_t admin_jumps;        /* of our rules for the passes, to an admin chain of ours */
         char inner[INNER_MAX][64]; /* chains that everything is sent to, which may drop it as well */
         size_t inner_count;
 };
@@ -59,6 +57,7 @@ struct host_chains {
         size_t count;
         struct host_chain *reading;
         const char *inside; /* the inner chain of it that is being read; NULL: itself */
+        bool forget;        /* the deletion of rules for the passes is staged as they are read */
 };
 
 static const char *comment_of(const struct nlattr *userdata) {
@@ -186,6 +185,15 @@ static void add_inner(struct host_chain *chain, const char *name) {
                 (void) snprintf(chain->inner[chain->inner_count++], sizeof(chain->inner[0]), "%s", name);
 }
 
+static void stage_delete_rule(struct nft_session *session, const struct host_chain *chain, uint64_t handle) {
+        struct nl_msg *message = nft_message(NFT_MSG_DELRULE, 0, chain->family, 256);
+
+        nft_put_text(message, NFTA_RULE_TABLE, chain->table);
+        nft_put_text(message, NFTA_RULE_CHAIN, chain->name);
+        nft_put_u64(message, NFTA_RULE_HANDLE, handle);
+        netlink_batch_add(&session->batch, message);
+}
+
 static int read_rule(struct nlmsghdr *header, void *context) {
         struct nlattr *fields[NFTA_RULE_MAX + 1];
         struct host_chains *chains = context;
@@ -220,11 +228,12 @@ static int read_rule(struct nlmsghdr *header, void *context) {
         /* The jump that we made for another pass goes with that one. */
         if (end.jump[0] && str_equal(end.jump, chains->admin_chain))
                 chain->jumps |= !comment || !str_starts_with(comment, COMMENT_START) || is_wanted(chains, comment);
-        if (comment && is_wanted(chains, comment) && chain->handle_count < ARRAY_SIZE(chain->handles)) {
-                chain->handles[chain->handle_count++] = handle;
+        if (comment && is_wanted(chains, comment)) {
                 chain->accepts |= !end.jump[0];
                 chain->admin_jumps +=
                         end.jump[0] && str_equal(end.jump, chains->made_admin[chain->family == NFPROTO_IPV6].name);
+                if (chains->forget)
+                        stage_delete_rule(chains->session, chain, handle);
         }
         return 0;
 }
@@ -238,8 +247,8 @@ static bool is_iptables(const struct host_chain *chain) {
 static int read_rules(struct host_chains *chains, const char *name) {
         struct nl_msg *message = nft_message(NFT_MSG_GETRULE, NLM_F_DUMP, chains->reading->family, 256);
 
-        (void) nla_put_string(message, NFTA_RULE_TABLE, chains->reading->table);
-        (void) nla_put_string(message, NFTA_RULE_CHAIN, name);
+        nft_put_text(message, NFTA_RULE_TABLE, chains->reading->table);
+        nft_put_text(message, NFTA_RULE_CHAIN, name);
         return netlink_query(&chains->session->netlink, message, read_rule, chains);
 }
 
@@ -295,13 +304,13 @@ static struct nft_rule host_rule_begin(const struct host_chains *chains, const s
 
         char comment[NFT_COMMENT_SIZE];
 
-        (void) nla_put_string(rule.message, NFTA_RULE_TABLE, chain->table);
-        (void) nla_put_string(rule.message, NFTA_RULE_CHAIN, chain->name);
+        nft_put_text(rule.message, NFTA_RULE_TABLE, chain->table);
+        nft_put_text(rule.message, NFTA_RULE_CHAIN, chain->name);
         if (chain->after)
                 nft_put_u64(rule.message, NFTA_RULE_POSITION, chain->after);
         (void) snprintf(comment, sizeof(comment), COMMENT_START "%s", chains->pass->name);
         nft_put_comment(rule.message, NFTA_RULE_USERDATA, comment);
-        rule.expressions = nla_nest_start(rule.message, NFTA_RULE_EXPRESSIONS);
+        rule.expressions = nft_nest(rule.message, NFTA_RULE_EXPRESSIONS);
         return rule;
 }
 
@@ -312,7 +321,7 @@ static void host_rule_end(struct host_chains *chains, struct nft_rule *rule, int
 }
 
 /* The packet comes from, or goes to, what the pass is for. */
-static void match_pass(struct nl_msg *message, const struct nft_pass *pass, bool from) {
+static void match_pass(struct nl_msg *message, const struct host_chain *chain, const struct nft_pass *pass, bool from) {
         const struct nft_family *family;
 
         if (pass->link) {
@@ -321,7 +330,9 @@ static void match_pass(struct nl_msg *message, const struct nft_pass *pass, bool
                 return;
         }
         family = nft_family_of(pass->address);
-        nft_match_family(message, family);
+        /* Where it goes without saying, iptables does not understand it. */
+        if (chain->family == NFPROTO_INET)
+                nft_match_family(message, family);
         (from ? nft_load_source : nft_load_destination)(message, family, NFT_REGISTER(0));
         nft_compare(message, NFT_CMP_EQ, NFT_REGISTER(0), pass->address->bytes, family->size);
 }
@@ -330,7 +341,7 @@ static void stage_accept(struct host_chains *chains, const struct host_chain *ch
         const uint32_t answers = CT_STATE_ESTABLISHED | CT_STATE_RELATED, published = IPS_DST_NAT, none = 0;
         struct nft_rule rule = host_rule_begin(chains, chain);
 
-        match_pass(rule.message, chains->pass, accept == ACCEPT_FROM);
+        match_pass(rule.message, chain, chains->pass, accept == ACCEPT_FROM);
         if (accept != ACCEPT_FROM && is_iptables(chain)) {
                 put_iptables_match(rule.message);
         } else if (accept != ACCEPT_FROM) {
@@ -352,8 +363,8 @@ static void stage_accepts(struct host_chains *chains, const struct host_chain *c
 static struct nl_msg *chain_message(int type, int flags, const struct host_chain *beside, const char *name) {
         struct nl_msg *message = nft_message(type, flags, beside->family, 512);
 
-        (void) nla_put_string(message, NFTA_CHAIN_TABLE, beside->table);
-        (void) nla_put_string(message, NFTA_CHAIN_NAME, name);
+        nft_put_text(message, NFTA_CHAIN_TABLE, beside->table);
+        nft_put_text(message, NFTA_CHAIN_NAME, name);
         return message;
 }
 
@@ -410,31 +421,22 @@ static void stage_end_of_admin_chain(struct host_chains *chains, const struct ho
 
 int nft_host_forget(struct nft_session *session, const struct str_list *names) {
         _cleanup_free_ struct host_chains *chains = xcalloc(1, sizeof(*chains));
-        int r = read_chains(session, names, NULL, chains);
+        int r;
 
-        for (size_t i = 0; r >= 0 && i < chains->count; i++) {
-                const struct host_chain *chain = &chains->items[i];
-
-                for (size_t j = 0; j < chain->handle_count; j++) {
-                        struct nl_msg *message = nft_message(NFT_MSG_DELRULE, 0, chain->family, 256);
-
-                        (void) nla_put_string(message, NFTA_RULE_TABLE, chain->table);
-                        (void) nla_put_string(message, NFTA_RULE_CHAIN, chain->name);
-                        nft_put_u64(message, NFTA_RULE_HANDLE, chain->handles[j]);
-                        netlink_batch_add(&session->batch, message);
-                }
-                stage_end_of_admin_chain(chains, chain);
-        }
+        chains->forget = true;
+        r = read_chains(session, names, NULL, chains);
+        for (size_t i = 0; r >= 0 && i < chains->count; i++)
+                stage_end_of_admin_chain(chains, &chains->items[i]);
         return r;
 }
 
-int nft_host_lacks(struct nft_session *session, const struct nft_pass *pass) {
+int nft_host_lacks(struct nft_session *session, const struct nft_pass *pass, const char *admin_chain) {
         _cleanup_free_ struct host_chains *chains = xcalloc(1, sizeof(*chains));
         _cleanup_str_list_ struct str_list name = {0};
         int r;
 
         str_list_add(&name, pass->name);
-        r = read_chains(session, &name, NULL, chains);
+        r = read_chains(session, &name, admin_chain, chains);
         for (size_t i = 0; r >= 0 && i < chains->count; i++)
                 if (chains->items[i].drops && !chains->items[i].accepts && concerns(&chains->items[i], pass))
                         return 1;

@@ -6,6 +6,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../lib/netlink.h"
@@ -36,12 +37,33 @@ struct nl_msg *nft_batch_end(void) {
         return nfnetlink_message(NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES, 0);
 }
 
+void nft_put(struct nl_msg *message, int attribute, const void *data, size_t size) {
+        if (size > INT16_MAX || nla_put(message, attribute, (int) size, data) < 0)
+                abort();
+}
+
+void nft_put_text(struct nl_msg *message, int attribute, const char *text) {
+        nft_put(message, attribute, text, strlen(text) + 1);
+}
+
 void nft_put_u32(struct nl_msg *message, int attribute, uint32_t value) {
-        (void) nla_put_u32(message, attribute, htonl(value));
+        const uint32_t wire = htonl(value);
+
+        nft_put(message, attribute, &wire, sizeof(wire));
 }
 
 void nft_put_u64(struct nl_msg *message, int attribute, uint64_t value) {
-        (void) nla_put_u64(message, attribute, htobe64(value));
+        const uint64_t wire = htobe64(value);
+
+        nft_put(message, attribute, &wire, sizeof(wire));
+}
+
+struct nlattr *nft_nest(struct nl_msg *message, int attribute) {
+        struct nlattr *nest = nla_nest_start(message, attribute);
+
+        if (!nest)
+                abort();
+        return nest;
 }
 
 void nft_put_comment(struct nl_msg *message, int attribute, const char *comment) {
@@ -52,7 +74,7 @@ void nft_put_comment(struct nl_msg *message, int attribute, const char *comment)
         data[1] = (unsigned char) (size + 1);
         memcpy(data + 2, comment, size);
         data[2 + size] = '\0';
-        (void) nla_put(message, attribute, (int) size + 3, data);
+        nft_put(message, attribute, data, size + 3);
 }
 
 const char *nft_comment(const void *data, size_t size) {
@@ -74,10 +96,10 @@ struct expression {
 };
 
 static struct expression expression_begin(struct nl_msg *message, const char *name) {
-        struct expression expression = {.element = nla_nest_start(message, NFTA_LIST_ELEM)};
+        struct expression expression = {.element = nft_nest(message, NFTA_LIST_ELEM)};
 
-        (void) nla_put_string(message, NFTA_EXPR_NAME, name);
-        expression.data = nla_nest_start(message, NFTA_EXPR_DATA);
+        nft_put_text(message, NFTA_EXPR_NAME, name);
+        expression.data = nft_nest(message, NFTA_EXPR_DATA);
         return expression;
 }
 
@@ -107,9 +129,9 @@ static void put_numbers(struct nl_msg *message, const char *name, const struct n
         } while (0)
 
 void nft_put_value(struct nl_msg *message, int attribute, const void *data, size_t size) {
-        struct nlattr *nest = nla_nest_start(message, attribute);
+        struct nlattr *nest = nft_nest(message, attribute);
 
-        (void) nla_put(message, NFTA_DATA_VALUE, (int) size, data);
+        nft_put(message, NFTA_DATA_VALUE, data, size);
         (void) nla_nest_end(message, nest);
 }
 
@@ -146,7 +168,7 @@ void nft_mask(struct nl_msg *message, uint32_t reg, const void *mask, size_t siz
 void nft_lookup(struct nl_msg *message, const char *set, uint32_t source, bool is_map, uint32_t target) {
         struct expression expression = expression_begin(message, "lookup");
 
-        (void) nla_put_string(message, NFTA_LOOKUP_SET, set);
+        nft_put_text(message, NFTA_LOOKUP_SET, set);
         nft_put_u32(message, NFTA_LOOKUP_SREG, source);
         if (is_map)
                 nft_put_u32(message, NFTA_LOOKUP_DREG, target);
@@ -179,12 +201,12 @@ void nft_counter(struct nl_msg *message) {
 }
 
 static void put_verdict(struct nl_msg *message, int attribute, int verdict, const char *chain) {
-        struct nlattr *data = nla_nest_start(message, attribute);
-        struct nlattr *nest = nla_nest_start(message, NFTA_DATA_VERDICT);
+        struct nlattr *data = nft_nest(message, attribute);
+        struct nlattr *nest = nft_nest(message, NFTA_DATA_VERDICT);
 
         nft_put_u32(message, NFTA_VERDICT_CODE, (uint32_t) verdict);
         if (chain)
-                (void) nla_put_string(message, NFTA_VERDICT_CHAIN, chain);
+                nft_put_text(message, NFTA_VERDICT_CHAIN, chain);
         (void) nla_nest_end(message, nest);
         (void) nla_nest_end(message, data);
 }
@@ -204,8 +226,8 @@ void nft_put_element_verdict(struct nl_msg *message, int verdict, const char *ch
 void nft_xtables_match(struct nl_msg *message, const char *name, uint32_t revision, const void *info, size_t size) {
         struct expression expression = expression_begin(message, "match");
 
-        (void) nla_put_string(message, NFTA_MATCH_NAME, name);
+        nft_put_text(message, NFTA_MATCH_NAME, name);
         nft_put_u32(message, NFTA_MATCH_REV, revision);
-        (void) nla_put(message, NFTA_MATCH_INFO, (int) size, info);
+        nft_put(message, NFTA_MATCH_INFO, info, size);
         expression_end(message, &expression);
 }

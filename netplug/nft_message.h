@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct nl_msg;
+struct nlattr;
 
 /* Registers of 4 bytes, counted from 0; a value of n bytes takes (n + 3) / 4 of them. */
 #define NFT_REGISTER(n) ((uint32_t) (NFT_REG32_00 + (n)))
@@ -36,8 +37,14 @@ struct nl_msg *nft_batch_begin(uint32_t generation);
 /** The message that closes a transaction. */
 struct nl_msg *nft_batch_end(void);
 
+/*
+ * Attributes. The message is made large enough: what does not fit is a fault of this program, and ends it.
+ */
+void nft_put(struct nl_msg *message, int attribute, const void *data, size_t size);
+void nft_put_text(struct nl_msg *message, int attribute, const char *text);
 void nft_put_u32(struct nl_msg *message, int attribute, uint32_t value);
 void nft_put_u64(struct nl_msg *message, int attribute, uint64_t value);
+struct nlattr *nft_nest(struct nl_msg *message, int attribute) __attribute__((returns_nonnull));
 
 /** NFTA_RULE_USERDATA or NFTA_SET_ELEM_USERDATA holding a comment as nft(8) shows it. */
 void nft_put_comment(struct nl_msg *message, int attribute, const char *comment);

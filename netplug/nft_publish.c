@@ -258,6 +258,26 @@ static int stage_waiting(struct nft_session *session, struct portion **portions,
         return r;
 }
 
+/*
+ * True if one of the ports before the n-th is published everywhere and covers it. (Those for both families come first,
+ * then those at all addresses of one, then the others.)
+ */
+static bool is_covered(const struct nft_publish *publish, size_t n, int family) {
+        const struct nft_port *port = &publish->ports[n];
+
+        for (size_t i = 0; port->host_address.family && i < n; i++) {
+                const struct nft_port *wide = &publish->ports[i];
+
+                if (!nft_port_is_anywhere(&wide->host_address))
+                        return false;
+                if ((!wide->host_address.family || wide->host_address.family == family) &&
+                    wide->protocol == port->protocol && wide->host_port <= port->host_port &&
+                    nft_port_last(wide) >= nft_port_last(port))
+                        return true;
+        }
+        return false;
+}
+
 /* Stages the map elements of one family's ports. Returns the number of those ports or a negative errno. */
 static int stage_ports(struct nft_session *session, const struct nft_publish *publish,
                        const struct cni_address *container, const char *comment, const bool *held) {
@@ -282,7 +302,8 @@ static int stage_ports(struct nft_session *session, const struct nft_publish *pu
                         continue;
                 }
                 stage_in_portions(session, set, &portions[set], &element);
-                if (!conditions->count)
+                /* The conditions are the same for all of them. */
+                if (!conditions->count || is_covered(publish, i, container->family))
                         continue;
                 nft_gate_element(port, container, &gated);
                 set = nft_set_of_family(NFT_SET_GATES, container);

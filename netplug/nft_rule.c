@@ -6,20 +6,21 @@
 
 #include "nft_table.h"
 
-#define RULE_ROOM 2048
+/* Of conditions there may be many. */
+#define RULE_ROOM 8192
 
 void nft_stage_chain(struct nft_session *session, const struct nft_chain *chain) {
         struct nl_msg *message = nft_message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, NFPROTO_INET, 256);
         struct nlattr *hook;
 
-        (void) nla_put_string(message, NFTA_CHAIN_TABLE, NFT_TABLE);
-        (void) nla_put_string(message, NFTA_CHAIN_NAME, chain->name);
+        nft_put_text(message, NFTA_CHAIN_TABLE, NFT_TABLE);
+        nft_put_text(message, NFTA_CHAIN_NAME, chain->name);
         if (chain->type) {
-                hook = nla_nest_start(message, NFTA_CHAIN_HOOK);
+                hook = nft_nest(message, NFTA_CHAIN_HOOK);
                 nft_put_u32(message, NFTA_HOOK_HOOKNUM, chain->hook);
                 nft_put_u32(message, NFTA_HOOK_PRIORITY, (uint32_t) chain->priority);
                 (void) nla_nest_end(message, hook);
-                (void) nla_put_string(message, NFTA_CHAIN_TYPE, chain->type);
+                nft_put_text(message, NFTA_CHAIN_TYPE, chain->type);
         }
         netlink_batch_add(&session->batch, message);
 }
@@ -28,9 +29,9 @@ struct nft_rule nft_rule_begin(const char *chain) {
         struct nft_rule rule = {
                 .message = nft_message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, NFPROTO_INET, RULE_ROOM)};
 
-        (void) nla_put_string(rule.message, NFTA_RULE_TABLE, NFT_TABLE);
-        (void) nla_put_string(rule.message, NFTA_RULE_CHAIN, chain);
-        rule.expressions = nla_nest_start(rule.message, NFTA_RULE_EXPRESSIONS);
+        nft_put_text(rule.message, NFTA_RULE_TABLE, NFT_TABLE);
+        nft_put_text(rule.message, NFTA_RULE_CHAIN, chain);
+        rule.expressions = nft_nest(rule.message, NFTA_RULE_EXPRESSIONS);
         return rule;
 }
 

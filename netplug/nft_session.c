@@ -42,7 +42,7 @@ static int session_begin(struct nft_session *session, struct error *err) {
                 return error_hint(err, "this needs a kernel with nf_tables, and CAP_NET_ADMIN");
         }
         message = nft_message(NFT_MSG_GETTABLE, 0, NFPROTO_INET, 64);
-        (void) nla_put_string(message, NFTA_TABLE_NAME, NFT_TABLE);
+        nft_put_text(message, NFTA_TABLE_NAME, NFT_TABLE);
         r = netlink_query(&session->netlink, message, nft_ignore_message, NULL);
         if (r < 0 && r != -ENOENT)
                 return error_errno(err, -r, "cannot read the firewall rules");

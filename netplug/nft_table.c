@@ -122,16 +122,16 @@ static void put_byte_order(struct nl_msg *message) {
         const uint32_t host_order = 1;
 
         memcpy(data + 2, &host_order, sizeof(host_order));
-        (void) nla_put(message, NFTA_SET_USERDATA, sizeof(data), data);
+        nft_put(message, NFTA_SET_USERDATA, data, sizeof(data));
 }
 
 /* Ranges within a concatenation: the kernel has to know where its fields are. */
 static void put_fields(struct nl_msg *message, const struct set_row *row) {
-        struct nlattr *description = nla_nest_start(message, NFTA_SET_DESC);
-        struct nlattr *fields = nla_nest_start(message, NFTA_SET_DESC_CONCAT);
+        struct nlattr *description = nft_nest(message, NFTA_SET_DESC);
+        struct nlattr *fields = nft_nest(message, NFTA_SET_DESC_CONCAT);
 
         for (size_t i = 0; i < FIELDS_MAX && row->key[i]; i++) {
-                struct nlattr *field = nla_nest_start(message, NFTA_LIST_ELEM);
+                struct nlattr *field = nft_nest(message, NFTA_LIST_ELEM);
 
                 nft_put_u32(message, NFTA_SET_FIELD_LEN, field_size(row->key[i]));
                 (void) nla_nest_end(message, field);
@@ -145,8 +145,8 @@ static void stage_set(struct nft_session *session, enum nft_set set) {
         const struct set_row *row = &sets[set];
         uint32_t size, type;
 
-        (void) nla_put_string(message, NFTA_SET_TABLE, NFT_TABLE);
-        (void) nla_put_string(message, NFTA_SET_NAME, row->name);
+        nft_put_text(message, NFTA_SET_TABLE, NFT_TABLE);
+        nft_put_text(message, NFTA_SET_NAME, row->name);
         nft_put_u32(message, NFTA_SET_ID, set + 1);
         nft_put_u32(message, NFTA_SET_FLAGS,
                     (row->verdicts || row->data[0] ? NFT_SET_MAP : 0) |
@@ -343,8 +343,8 @@ int nft_check_table(struct nft_session *session, struct error *err) {
         if (!session->has_table)
                 return 0;
         message = nft_message(NFT_MSG_GETCHAIN, 0, NFPROTO_INET, 256);
-        (void) nla_put_string(message, NFTA_CHAIN_TABLE, NFT_TABLE);
-        (void) nla_put_string(message, NFTA_CHAIN_NAME, "postrouting");
+        nft_put_text(message, NFTA_CHAIN_TABLE, NFT_TABLE);
+        nft_put_text(message, NFTA_CHAIN_NAME, "postrouting");
         r = netlink_query(&session->netlink, message, read_uses, &rules);
         if (r < 0 && r != -ENOENT)
                 return nft_kernel_error(r, err);
@@ -360,7 +360,7 @@ int nft_stage_table(struct nft_session *session, struct error *err) {
         if (session->has_table)
                 return nft_check_table(session, err);
         message = nft_message(NFT_MSG_NEWTABLE, NLM_F_CREATE, NFPROTO_INET, 64);
-        (void) nla_put_string(message, NFTA_TABLE_NAME, NFT_TABLE);
+        nft_put_text(message, NFTA_TABLE_NAME, NFT_TABLE);
         netlink_batch_add(&session->batch, message);
         for (enum nft_set set = 0; set < NFT_SET_COUNT; set++)
                 if (!nft_set_is_optional(set))
@@ -377,8 +377,8 @@ int nft_stage_optional_set(struct nft_session *session, enum nft_set set) {
 
         if (session->has_table) {
                 message = nft_message(NFT_MSG_GETSET, 0, NFPROTO_INET, 256);
-                (void) nla_put_string(message, NFTA_SET_TABLE, NFT_TABLE);
-                (void) nla_put_string(message, NFTA_SET_NAME, sets[set].name);
+                nft_put_text(message, NFTA_SET_TABLE, NFT_TABLE);
+                nft_put_text(message, NFTA_SET_NAME, sets[set].name);
                 r = netlink_query(&session->netlink, message, nft_ignore_message, NULL);
         }
         if (r != -ENOENT)
@@ -390,6 +390,6 @@ int nft_stage_optional_set(struct nft_session *session, enum nft_set set) {
 void nft_stage_delete_table(struct nft_session *session) {
         struct nl_msg *message = nft_message(NFT_MSG_DELTABLE, 0, NFPROTO_INET, 64);
 
-        (void) nla_put_string(message, NFTA_TABLE_NAME, NFT_TABLE);
+        nft_put_text(message, NFTA_TABLE_NAME, NFT_TABLE);
         netlink_batch_add(&session->batch, message);
 }

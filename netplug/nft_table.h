@@ -201,7 +201,7 @@ void nft_gate_element(const struct nft_port *port, const struct cni_address *con
 void nft_waiting_element(const struct nft_port *port, const struct cni_address *container, struct nft_element *element);
 
 struct nft_waiting {
-        struct nft_element element; /* its comment is the one below */
+        struct nft_element element; /* without its comment */
         char comment[NFT_COMMENT_SIZE];
 };
 
@@ -220,7 +220,7 @@ void nft_waiters_free(struct nft_waiters *waiters);
  * @family: AF_INET or AF_INET6
  * @freed: ports that the same transaction takes out, of that family
  */
-void nft_stage_successors(struct nft_session *session, struct nft_waiters *waiters, int family,
+void nft_stage_successors(struct nft_session *session, const struct nft_waiters *waiters, int family,
                           const struct nft_port *freed, size_t freed_count);
 
 /* nft_rule.c: the rule under construction. */
@@ -302,7 +302,7 @@ int nft_host_accept(struct nft_session *session, const struct nft_pass *pass, co
 /** Stages the removal of those of the passes of these names; NULL: of all. */
 int nft_host_forget(struct nft_session *session, const struct str_list *names);
 /** Returns 1 if a chain of the host drops and has no accept for the pass, 0 if not, or a negative errno. */
-int nft_host_lacks(struct nft_session *session, const struct nft_pass *pass);
+int nft_host_lacks(struct nft_session *session, const struct nft_pass *pass, const char *admin_chain);
 
 /** The name of the pass that an element of the forward sets is for. */
 void nft_pass_of_element(enum nft_set set, const struct nft_element *element, char name[64]);

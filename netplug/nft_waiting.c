@@ -56,6 +56,7 @@ void nft_waiters_add(struct nft_waiters *waiters, const struct nft_element *elem
         waiters->items = xrealloc(waiters->items, waiters->count + 1, sizeof(*waiters->items));
         waiting = &waiters->items[waiters->count++];
         waiting->element = *element;
+        waiting->element.comment = NULL;
         (void) snprintf(waiting->comment, sizeof(waiting->comment), "%s", element->comment ? element->comment : "");
 }
 
@@ -81,31 +82,68 @@ static bool overlap_any(const struct nft_port *port, const struct nft_port *othe
         return false;
 }
 
-void nft_stage_successors(struct nft_session *session, struct nft_waiters *waiters, int family,
-                          const struct nft_port *freed, size_t freed_count) {
-        const enum nft_set offset = family == AF_INET6;
-        struct nft_port *taken = xcalloc(waiters->count, sizeof(*taken));
-        size_t taken_count = 0;
-
-        for (size_t i = 0; i < waiters->count; i++) {
-                struct nft_waiting *waiting = &waiters->items[i];
-                struct nft_element element = {.comment = waiting->comment}, gate = element;
-                struct cni_address container;
+/* What is promoted in one transaction. */
+struct succession {
+        struct nft_session *session;
+        enum nft_set offset; /* of the family's sets */
+        int family;
+        struct {
                 struct nft_port port;
-                enum nft_set set;
+                const char *comment;
+        } * taken;
+        size_t taken_count;
+};
 
-                read_element(&waiting->element, family, &port, &container);
-                if (!overlap_any(&port, freed, freed_count) || overlap_any(&port, taken, taken_count))
+/* True if another attachment takes the port already; `gated`: this one does, and with it the gate. */
+static bool is_taken(const struct succession *succession, const struct nft_port *port, const char *comment,
+                     bool *gated) {
+        for (size_t i = 0; i < succession->taken_count; i++) {
+                if (!overlap(port, &succession->taken[i].port))
                         continue;
-                taken[taken_count++] = port;
-                nft_stage_delete_elements(session, NFT_SET_WAITING + offset, &waiting->element, 1);
-                set = nft_port_element(&port, &container, &element);
-                nft_stage_elements(session, set, &element, 1);
-                if (!waiting->element.chain[0])
-                        continue;
-                nft_gate_element(&port, &container, &gate);
-                (void) snprintf(gate.chain, sizeof(gate.chain), "%s", waiting->element.chain);
-                nft_stage_elements(session, NFT_SET_GATES + offset, &gate, 1);
+                if (strcmp(succession->taken[i].comment, comment) != 0)
+                        return true;
+                *gated = true;
         }
-        free(taken);
+        return false;
+}
+
+static void promote(struct succession *succession, const struct nft_waiting *waiting) {
+        struct nft_element element = {.comment = waiting->comment}, gate = element;
+        struct cni_address container;
+        struct nft_port port;
+        bool gated = !waiting->element.chain[0];
+        enum nft_set set;
+
+        read_element(&waiting->element, succession->family, &port, &container);
+        if (is_taken(succession, &port, waiting->comment, &gated))
+                return;
+        succession->taken[succession->taken_count].port = port;
+        succession->taken[succession->taken_count++].comment = waiting->comment;
+        nft_stage_delete_elements(succession->session, NFT_SET_WAITING + succession->offset, &waiting->element, 1);
+        set = nft_port_element(&port, &container, &element);
+        nft_stage_elements(succession->session, set, &element, 1);
+        if (gated)
+                return;
+        nft_gate_element(&port, &container, &gate);
+        (void) snprintf(gate.chain, sizeof(gate.chain), "%s", waiting->element.chain);
+        nft_stage_elements(succession->session, NFT_SET_GATES + succession->offset, &gate, 1);
+}
+
+void nft_stage_successors(struct nft_session *session, const struct nft_waiters *waiters, int family,
+                          const struct nft_port *freed, size_t freed_count) {
+        struct succession succession = {.session = session, .offset = family == AF_INET6, .family = family};
+
+        succession.taken = xcalloc(waiters->count, sizeof(*succession.taken));
+        /* What is published everywhere first: its gate is that of what is published at an address, too. */
+        for (int at_address = 0; at_address < 2; at_address++)
+                for (size_t i = 0; i < waiters->count; i++) {
+                        struct cni_address container;
+                        struct nft_port port;
+
+                        read_element(&waiters->items[i].element, family, &port, &container);
+                        if (nft_port_is_anywhere(&port.host_address) != at_address &&
+                            overlap_any(&port, freed, freed_count))
+                                promote(&succession, &waiters->items[i]);
+                }
+        free(succession.taken);
 }

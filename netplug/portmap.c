@@ -168,7 +168,7 @@ static int portmap_add(struct plugin_call *call, struct cni_result *result, stru
         r = nft_publish_add(&owner, &publish, err);
         if (r < 0)
                 return r;
-        /* 127.0.0.1 may then be the source of what goes to the container; nft.c guards the other direction. */
+        /* 127.0.0.1 may then be the source of what goes to the container; nft_table.c guards the other direction. */
         if (needs_localnet(&publish))
                 r = sysctl_set_link("ipv4", publish.link, "route_localnet", "1", err);
         if (r >= 0)

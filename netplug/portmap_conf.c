@@ -89,8 +89,13 @@ static int parse_conditions(struct plugin_call *call, const char *key, int famil
                 r = json_expect(word, JSON_STRING, err);
                 if (r >= 0)
                         r = parse_operand(word, family, item, err);
+                if (r >= 0 && item->negated && str_equal(item->link, "+"))
+                        r = json_error(word, err, EINVAL, "no packet is without a link");
                 if (r < 0)
                         return r;
+                /* Any link: no condition at all. */
+                if (str_equal(item->link, "+"))
+                        out->count--;
         }
         if (out->count > CONDITIONS_MAX)
                 return json_error(words, err, EINVAL, "more than %d conditions", CONDITIONS_MAX);

@@ -128,6 +128,9 @@ assert_unpublished_is_closed() {
         run in_host iptables -S FORWARD
         assert_output_contains "-j MY-ADMIN"
         cni CHECK firewall c1 "$(plugin_conf firewall '.iptablesAdminChainName = "MY-ADMIN"')"
+        # Their last word is theirs, too: nothing is lacking.
+        in_host iptables -A MY-ADMIN -j DROP
+        cni CHECK firewall c1 "$(plugin_conf firewall '.iptablesAdminChainName = "MY-ADMIN"')"
         cni DEL firewall c1 "$(plugin_conf firewall)"
         assert_equal "$(in_host iptables -S FORWARD)" "$before"
         for bad in '.iptablesAdminChainName = "a b"' '.backend = "pf"'; do
@@ -188,6 +191,8 @@ assert_unpublished_is_closed() {
         cni ADD firewall c1 "$(plugin_conf firewall)"
         in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
         in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS6
+        run in_host iptables -S FORWARD
+        assert_output_contains "-A FORWARD -s 10.77.0.2/32" "-A FORWARD -d 10.77.0.2/32 -m conntrack"
         cni CHECK firewall c1 "$(plugin_conf firewall)"
         assert_unpublished_is_closed
         run in_host "$NETPLUG" show --leases "$LEASES" "$NETWORK"
@@ -219,7 +224,13 @@ assert_unpublished_is_closed() {
         run in_host iptables-legacy -S FORWARD
         assert_output_matches "$(printf 'DOCKER-USER\n.*-j CNI-ADMIN\n.*-j ACCEPT')"
         check c1
+        # Half of the accepts is not enough.
+        in_host iptables-legacy -D FORWARD -i br-test -m comment --comment "netplug br-test" -j ACCEPT
+        run check c1
+        assert_cni_error 100 "accept for br-test is gone"
         attach c2
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        in_host iptables-legacy -D FORWARD -i br-test -m comment --comment "netplug br-test" -j ACCEPT
         assert_equal "$(in_host iptables-legacy -S FORWARD | grep -c 'br-test.*ACCEPT')" 2
         detach c2
         assert_equal "$(in_host iptables-legacy -S FORWARD | grep -c 'br-test.*ACCEPT')" 2
@@ -280,6 +291,23 @@ assert_unpublished_is_closed() {
         run cni GC firewall c1 "$(plugin_conf firewall '.["cni.dev/valid-attachments"] = []')"
         assert_success
         assert_equal "$(in_host iptables -S FORWARD)" "-P FORWARD DROP"
+}
+
+@test "GC takes back the accepts of many links and addresses at once" {
+        in_host iptables -P FORWARD DROP
+        attach c1
+        before=$(in_host iptables -S FORWARD)
+        for i in $(seq 100 130); do
+                RESULT='{"cniVersion": "1.1.0", "ips": [{"address": "10.77.0.'$i'/24"}]}'
+                NETNS=/run/netns/$HOST_NETNS-c1 cni ADD firewall gone$i "$(plugin_conf firewall)" >/dev/null
+        done
+        assert_equal "$(in_host iptables -S FORWARD | grep -c 'netplug at 10.77.0.1.*ACCEPT')" 62
+        RESULT=null
+        run cni GC firewall c1 "$(plugin_conf firewall '.["cni.dev/valid-attachments"] = [{containerID: "c1", ifname: "eth0"}]')"
+        assert_success
+        assert_equal "$(in_host iptables -S FORWARD)" "$before"
+        run in_host nft list chain ip filter CNI-ADMIN
+        assert_success
 }
 
 @test "ingressPolicy same-bridge parts networks from each other" {

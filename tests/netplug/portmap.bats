@@ -235,6 +235,14 @@ send_loopback_to() {
         cni DEL portmap c1 "$(plugin_conf portmap)"
         run in_host nft list ruleset
         refute_output_contains "gate_"
+        # Any link is no condition, and no link no packet's.
+        run cni ADD portmap c1 "$(plugin_conf portmap '.conditionsV4 = ["-i", "+"]')"
+        assert_success
+        run in_host $FETCH http://127.0.0.1:8080/
+        assert_success
+        cni DEL portmap c1 "$(plugin_conf portmap)"
+        run cni ADD portmap c1 "$(plugin_conf portmap '.conditionsV4 = ["!", "-i", "+"]')"
+        assert_cni_error 7 "conditionsV4[2]" "no packet is without a link"
         run cni ADD portmap c1 "$(plugin_conf portmap '.conditionsV4 = ["-m", "mark"]')"
         assert_cni_error 2 "conditionsV4[0]" "'-m'" "-s and -d"
         run cni ADD portmap c1 "$(plugin_conf portmap '.conditionsV4 = ["-d", "fd00::1"]')"
@@ -516,6 +524,25 @@ assert_published_to() {
         in_host sysctl -qw net.ipv4.conf.br-test.route_localnet=0
         run check c1
         assert_cni_error 100 "route_localnet of br-test"
+}
+
+@test "as many conditions as there may be, for ports at all addresses and at one" {
+        CHAIN=$CNI_PLUGINS/bridge attach c1
+        PORTS='[{"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": "0.0.0.0"},
+                {"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": "127.0.0.1"},
+                {"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": "::"}]'
+        many='.conditionsV4 = ([range(16) | "!", "-s", "203.0.113.\(.)"]) |
+                .conditionsV6 = ([range(16) | "!", "-s", "2001:db8:dead::\(.)"])'
+        run cni ADD portmap c1 "$(plugin_conf portmap "$many")"
+        assert_success
+        serve c1 80
+        for url in http://127.0.0.1:8080/ http://$HOST_ADDRESS:8080/ "http://[$HOST_ADDRESS6]:8080/"; do
+                run in_host $FETCH "$url"
+                assert_success
+        done
+        cni DEL portmap c1 "$(plugin_conf portmap)"
+        run cni ADD portmap c1 "$(plugin_conf portmap '.conditionsV4 = ([range(17) | "-s", "203.0.113.\(.)"])')"
+        assert_cni_error 7 "more than 16 conditions"
 }
 
 @test "a table that lost its rules is told of, by CHECK and by the next ADD, and DEL still works" {
