@@ -338,8 +338,47 @@ static int open_port(struct bridge_attachment *attachment, const struct link_vet
         return r;
 }
 
+/* What has to be known of the addresses before the container's link gets them. */
+static int make_network(struct plugin_call *call, struct bridge_attachment *attachment, struct cni_result *result,
+                        struct error *err) {
+        int r = complete_result(call, attachment->conf, result, err);
+
+        return r < 0 ? r
+                     : ensure_gateways(&attachment->host, attachment->conf, &attachment->bridge, result,
+                                       &attachment->vlan_link, err);
+}
+
+static int make_port(struct bridge_attachment *attachment, struct link_veth *veth, struct error *err) {
+        int r = link_veth_add(&attachment->host, veth, err);
+
+        if (r < 0)
+                return r;
+        attachment->linked = true;
+        r = attachment->port = link_index(&attachment->host, veth->name, err);
+        if (r >= 0)
+                r = attach_harden_port(veth->name, err);
+        return r < 0 ? r : restrict_port(attachment, veth, err);
+}
+
+/* Addresses that are asked for over the link itself, which carries packets for that. */
+static int ask_over_link(struct plugin_call *call, struct bridge_attachment *attachment, const struct link_veth *veth,
+                         struct cni_result *result, struct error *err) {
+        int r = link_set_flags(&attachment->host, attachment->port, IFF_UP, err), peer = 0;
+
+        if (r >= 0)
+                r = peer = link_index(&attachment->container, veth->peer_name, err);
+        if (r >= 0)
+                r = link_set_flags(&attachment->container, peer, IFF_UP, err);
+        if (r >= 0)
+                r = link_await(&attachment->host, veth->name, err);
+        if (r >= 0)
+                r = attach_addresses_from_ipam(call, result, err);
+        return r < 0 ? r : make_network(call, attachment, result, err);
+}
+
 static int attach(struct plugin_call *call, struct bridge_attachment *attachment, struct cni_result *result,
                   struct error *err) {
+        const bool over_link = ipam_needs_link(call);
         const struct bridge_options *conf = attachment->conf;
         char name[IFNAMSIZ], mac[LINK_MAC_SIZE], peer_mac[LINK_MAC_SIZE];
         struct link_veth veth = {.name = name,
@@ -354,26 +393,20 @@ static int attach(struct plugin_call *call, struct bridge_attachment *attachment
                                  .mtu = conf->mtu};
         int r;
 
-        r = complete_result(call, conf, result, err);
-        if (r >= 0)
-                r = ensure_bridge(&attachment->host, conf, &attachment->bridge, err);
-        if (r >= 0)
-                r = ensure_gateways(&attachment->host, conf, &attachment->bridge, result, &attachment->vlan_link, err);
+        if (over_link)
+                *result = (struct cni_result){0};
+        r = ensure_bridge(&attachment->host, conf, &attachment->bridge, err);
+        if (r >= 0 && !over_link)
+                r = make_network(call, attachment, result, err);
         if (r < 0)
                 return r;
         veth.master = attachment->bridge.index;
         attach_link_name(ATTACH_PAIR, call->network, call->container_id, call->ifname, name);
         link_mac_random(mac);
         attach_mac(conf->mac, result, peer_mac);
-        r = link_veth_add(&attachment->host, &veth, err);
-        if (r < 0)
-                return r;
-        attachment->linked = true;
-        r = attachment->port = link_index(&attachment->host, name, err);
-        if (r >= 0)
-                r = attach_harden_port(name, err);
-        if (r >= 0)
-                r = restrict_port(attachment, &veth, err);
+        r = make_port(attachment, &veth, err);
+        if (r >= 0 && over_link)
+                r = ask_over_link(call, attachment, &veth, result, err);
         if (r >= 0)
                 r = configure_inside(call, attachment, result, err);
         if (r >= 0)
@@ -400,7 +433,8 @@ static int bridge_add(struct plugin_call *call, struct cni_result *result, struc
                 r = attach_open(call, &attachment.host, &attachment.container, err);
         if (r < 0)
                 return r;
-        r = attach_addresses_from_ipam(call, result, err);
+        if (!ipam_needs_link(call))
+                r = attach_addresses_from_ipam(call, result, err);
         if (r < 0)
                 return r;
         r = attach(call, &attachment, result, err);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #include "../lib/str.h"
 
 /* Configurations are small; a published range of ports is the largest thing in one. */
-#define INPUT_MAX ((size_t) 4 * 1024 * 1024)
+#define INPUT_MAX ((size_t) 8 * 1024 * 1024)
 
 enum need { NEED_CONTAINER = 1, NEED_NETNS = 2, NEED_IFNAME = 4, NEED_CONF = 8 };
 
@@ -142,6 +143,7 @@ static int refuse_own_netns(struct plugin_call *call, int fd, struct error *err)
 static int open_netns(struct plugin_call *call, struct error *err) {
         _cleanup_fd_ int fd = -1;
         struct statfs fs;
+        int r;
 
         if (call->netns[0] == '\0')
                 return 0;
@@ -158,8 +160,15 @@ static int open_netns(struct plugin_call *call, struct error *err) {
                 return plugin_fail(call, CNI_CODE_UNKNOWN_CONTAINER, err, EINVAL,
                                    "CNI_NETNS: %s is not a network namespace", call->netns);
         }
-        call->netns_fd = take_fd(&fd);
-        return refuse_own_netns(call, call->netns_fd, err);
+        r = refuse_own_netns(call, fd, err);
+        if (r >= 0) {
+                call->netns_fd = take_fd(&fd);
+        } else if (call->command == PLUGIN_DEL) {
+                /* The container's is gone: its path, by a process's number, has become another's. */
+                error_clear(err);
+                call->code = r = 0;
+        }
+        return r;
 }
 
 static int parse_valid_attachments(struct plugin_call *call, struct error *err) {
@@ -208,7 +217,7 @@ static int parse_version(struct plugin_call *call, const struct command_row *row
         r = json_get_string(call->conf, "cniVersion", &version, err);
         if (r < 0)
                 return r;
-        if (!version)
+        if (str_empty(version))
                 return plugin_fail(call, CNI_CODE_INCOMPATIBLE_VERSION, err, EINVAL,
                                    "cniVersion: required, but missing");
         if (!cni_version_supported(version)) {
@@ -319,7 +328,10 @@ static int run_add(const struct plugin *plugin, struct plugin_call *call, struct
         text = cni_result_write(&result, call->version);
         if (printf("%s\n", text) < 0 || fflush(stdout) != 0) {
                 r = plugin_fail(call, CNI_CODE_IO_FAILURE, err, errno, "cannot write the result: %s", strerror(errno));
+                call->command = PLUGIN_DEL;
+                call->command_name = "DEL";
                 (void) plugin->del(call, NULL);
+                call->code = CNI_CODE_IO_FAILURE;
         }
         return r;
 }
@@ -338,7 +350,7 @@ static int run_command(struct plugin_call *call, const char *type, const struct 
         r = parse_conf(call, row, err);
         if (r >= 0)
                 r = find_plugin(call, type, &plugin, err);
-        if (r >= 0 && !plugin->without_netns)
+        if (r >= 0 && !plugin->without_netns && row->needs & NEED_CONTAINER)
                 r = open_netns(call, err);
         if (r < 0)
                 return r;
@@ -388,6 +400,8 @@ int call_run(const char *type) {
         struct error err = {0};
         int r = 0;
 
+        /* A result that nobody reads is an error, after which ADD has to undo what it did. */
+        (void) signal(SIGPIPE, SIG_IGN);
         if (!row)
                 r = plugin_fail(&call, CNI_CODE_INVALID_ENVIRONMENT, &err, EINVAL,
                                 "CNI_COMMAND: '%.32s' is none of ADD, DEL, CHECK, STATUS, GC and VERSION",

@@ -230,10 +230,20 @@ static int add_without_link(struct plugin_call *call, struct cni_result *result,
         return r;
 }
 
+/* An ADD that failed: the link is here again, and up if it was. */
+static void give_up(struct netlink *host, struct netlink *container, const char *ifname, const struct link_info *link) {
+        struct link_info back;
+
+        if (move_back(container, ifname, NULL) >= 0 && link->flags & IFF_UP &&
+            link_find(host, link->name, &back, NULL) >= 0)
+                (void) link_set_flags(host, back.index, IFF_UP, NULL);
+}
+
 static int host_device_add(struct plugin_call *call, struct cni_result *result, struct error *err) {
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED, container = NETLINK_CLOSED;
         struct configuration conf;
         struct link_info link;
+        bool asks_over_link;
         int r;
 
         r = parse_configuration(call, &conf, err);
@@ -243,15 +253,22 @@ static int host_device_add(struct plugin_call *call, struct cni_result *result, 
                 r = attach_open(call, &host, &container, err);
         if (r >= 0)
                 r = find_device(call, &conf, &host, &link, err);
-        if (r >= 0)
+        if (r < 0)
+                return r;
+        /* The move costs the link its addresses: where it can be, it comes after all that may fail. */
+        asks_over_link = ipam_needs_link(call);
+        if (!asks_over_link)
                 r = attach_addresses_from_ipam(call, result, err);
         if (r < 0)
                 return r;
         r = move(&host, &link, call->netns_fd, call->ifname, link.name, err);
         if (r >= 0) {
-                r = attach_configure(call, &container, result, false, err);
+                if (asks_over_link)
+                        r = attach_addresses_from_ipam(call, result, err);
+                if (r >= 0)
+                        r = attach_configure(call, &container, result, false, err);
                 if (r < 0)
-                        (void) move_back(&container, call->ifname, NULL);
+                        give_up(&host, &container, call->ifname, &link);
         }
         if (r < 0)
                 ipam_undo(call);

@@ -133,7 +133,9 @@ static int parse_directory(struct plugin_call *call, struct configuration *conf,
                 r = json_get_string(ipam, "dataDir", &conf->data_dir, err);
         if (r < 0)
                 return r;
-        if (conf->data_dir[0] == '\0')
+        /* No ADD has put anything into a relative one. */
+        if (conf->data_dir[0] == '\0' ||
+            (conf->data_dir[0] != '/' && (call->command == PLUGIN_DEL || call->command == PLUGIN_GC)))
                 conf->data_dir = DATA_DIR;
         if (conf->data_dir[0] != '/')
                 return json_error(json_get(ipam, "dataDir"), err, EINVAL, "must be an absolute path");
@@ -442,6 +444,7 @@ static int host_local_gc(struct plugin_call *call, struct error *err) {
 
 const struct plugin plugin_host_local = {.type = "host-local",
                                          .summary = "IPAM: addresses from ranges, leased on this host",
+                                         .is_ipam = true,
                                          .without_netns = true,
                                          .add = host_local_add,
                                          .del = host_local_del,

@@ -65,18 +65,29 @@ static int find_delegate(struct plugin_call *call, const char *type, struct dele
 
                 if (stat(path, &info) < 0 || !S_ISREG(info.st_mode))
                         continue;
-                if (is_this_program(&info))
-                        out->plugin = plugin_find(type);
                 out->path = take_ptr(path);
-                return 0;
+                if (!is_this_program(&info))
+                        return 0;
+                break;
         }
         /* By hand, without CNI_PATH, ours will do. */
         out->plugin = plugin_find(type);
-        if (out->plugin)
+        if (out->plugin && !out->plugin->is_ipam)
+                return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
+                                   "ipam.type: %s is no plugin for addresses", type);
+        if (out->plugin || out->path)
                 return 0;
         (void) plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, ENOENT, "ipam.type: no plugin %s in CNI_PATH (%s)", type,
                            call->path[0] ? call->path : "not set");
         return error_hint(err, "add the directory of that plugin to CNI_PATH");
+}
+
+bool ipam_needs_link(struct plugin_call *call) {
+        _cleanup_delegate_ struct delegate delegate = {0};
+        const char *type;
+
+        return ipam_type(call, &type, NULL) >= 0 && type && find_delegate(call, type, &delegate, NULL) >= 0 &&
+               !delegate.plugin;
 }
 
 /* Executes the delegate with the same environment and input as ours, but for the command. */
@@ -124,7 +135,11 @@ int ipam_add(struct plugin_call *call, struct cni_result *out, struct error *err
         /* The result points into its text. */
         r = cni_result_parse_text(call->arena, arena_strdup(call->arena, result.output ? result.output : ""),
                                   result.output ? strlen(result.output) : 0, out, err);
-        return r < 0 ? error_wrap(err, "%s: its result", delegate.path) : 0;
+        if (r < 0) {
+                (void) error_wrap(err, "%s: its result", delegate.path);
+                ipam_undo(call);
+        }
+        return r;
 }
 
 static int pass_on(struct plugin_call *call, enum plugin_command command, const char *name, struct error *err) {

@@ -9,6 +9,12 @@
 /** True if the configuration names an IPAM plugin. */
 bool ipam_is_wanted(const struct plugin_call *call);
 
+/**
+ * True if the addresses are another program's to give, which may ask for them over the container's link (DHCP): that
+ * has to be there, then, before ipam_add().
+ */
+bool ipam_needs_link(struct plugin_call *call);
+
 /** Gets addresses, routes and DNS settings. *out lives in the call's arena. */
 int ipam_add(struct plugin_call *call, struct cni_result *out, struct error *err);
 

@@ -137,17 +137,17 @@ static int macvlan_add(struct plugin_call *call, struct cni_result *result, stru
         if (r >= 0)
                 r = attach_open(call, &host, &container, err);
         if (r >= 0)
-                r = attach_addresses_from_ipam(call, result, err);
+                r = make_link(call, &conf, &host, &container, err);
         if (r < 0)
                 return r;
-        r = make_link(call, &conf, &host, &container, err);
+        r = attach_addresses_from_ipam(call, result, err);
         if (r >= 0) {
                 r = attach_configure(call, &container, result, true, err);
                 if (r < 0)
-                        (void) link_delete(&container, call->ifname, NULL);
+                        ipam_undo(call);
         }
         if (r < 0)
-                ipam_undo(call);
+                (void) link_delete(&container, call->ifname, NULL);
         return r;
 }
 

@@ -43,6 +43,7 @@ struct plugin_call {
 struct plugin {
         const char *type;
         const char *summary;
+        bool is_ipam;       /* gives addresses to others that ask for it by `ipam` */
         bool without_netns; /* never looks into the container's namespace, which need not be there */
         /** Fills `result`, which starts as prevResult. A failing ADD has undone what it did. */
         int (*add)(struct plugin_call *call, struct cni_result *result, struct error *err);

@@ -169,6 +169,7 @@ static int static_status(struct plugin_call *call, struct error *err) {
 
 const struct plugin plugin_static = {.type = "static",
                                      .summary = "IPAM: addresses that the configuration names",
+                                     .is_ipam = true,
                                      .without_netns = true,
                                      .add = static_add,
                                      .del = static_nothing,

@@ -83,8 +83,10 @@ teardown() {
 @test "a version nobody speaks is refused with code 1" {
         run cni ADD bridge c1 "$(bridge_conf '.cniVersion = "9.9.9"')"
         assert_cni_error 1 "9.9.9" "supported"
-        run cni ADD bridge c1 "$(bridge_conf 'del(.cniVersion)')"
-        assert_cni_error 1 "cniVersion"
+        for without in 'del(.cniVersion)' '.cniVersion = ""'; do
+                run cni ADD bridge c1 "$(bridge_conf "$without")"
+                assert_cni_error 1 "cniVersion: required, but missing"
+        done
 }
 
 @test "GC without a list of attachments is refused, and null is an empty list" {
@@ -186,6 +188,58 @@ END
         assert_nothing_left "$BEFORE"
 }
 
+@test "a result that nobody takes is taken back" {
+        add() {
+                in_host env CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS="/run/netns/$HOST_NETNS-c1" CNI_IFNAME=eth0 \
+                        CNI_PATH="$CNI_PLUGINS" "$CNI_PLUGINS/bridge" <<<"$(bridge_conf)"
+        }
+        status=0
+        add >/dev/full || status=$?
+        assert_equal "$status" 1
+        assert_nothing_left "$BEFORE"
+        # A pipe whose reader has gone: an error, no signal.
+        mkfifo "$BATS_TEST_TMPDIR/pipe"
+        exec {reader}<>"$BATS_TEST_TMPDIR/pipe"
+        exec {writer}>"$BATS_TEST_TMPDIR/pipe"
+        exec {reader}<&-
+        status=0
+        add >&$writer || status=$?
+        exec {writer}>&-
+        assert_equal "$status" 1
+        assert_nothing_left "$BEFORE"
+        run in_container c1 ip link show eth0
+        assert_failure
+}
+
+@test "addresses come from plugins for addresses alone, and go back where their result makes no sense" {
+        for command in ADD DEL; do
+                run cni $command bridge c1 "$(bridge_conf '.ipam.type = "bridge"')"
+                assert_cni_error 7 "ipam.type: bridge is no plugin for addresses"
+        done
+        mkdir "$BATS_TEST_TMPDIR/plugins"
+        printf '#!/bin/sh\necho "$CNI_COMMAND" >>%s\ncat >/dev/null\necho "{"\n' "$BATS_TEST_TMPDIR/calls" \
+                >"$BATS_TEST_TMPDIR/plugins/strange"
+        chmod 755 "$BATS_TEST_TMPDIR/plugins/strange"
+        CNI_DIRECTORIES=$BATS_TEST_TMPDIR/plugins run cni ADD macvlan c1 \
+                "$(bridge_conf '.ipam.type = "strange" | .master = "uplink0"')"
+        assert_failure
+        assert_output_contains "its result"
+        assert_equal "$(cat "$BATS_TEST_TMPDIR/calls")" "$(printf 'ADD\nDEL')"
+        assert_nothing_left "$BEFORE"
+}
+
+@test "DEL and GC do without a place for leases that no ADD could have used, STATUS without a container" {
+        relative='.ipam.dataDir = "leases"'
+        run cni ADD host-local c1 "$(bridge_conf "$relative")"
+        assert_cni_error 7 "absolute path"
+        run cni DEL host-local c1 "$(bridge_conf "$relative")"
+        assert_success
+        run cni GC host-local c1 "$(bridge_conf "$relative | .[\"cni.dev/valid-attachments\"] = []")"
+        assert_success
+        NETNS=/run/netns/nowhere run cni STATUS bridge c1 "$(bridge_conf)"
+        assert_success
+}
+
 @test "bad JSON is refused with code 6" {
         run cni ADD bridge c1 '{"cniVersion": "1.0.0",'
         assert_cni_error 6 "standard input"
@@ -227,7 +281,9 @@ END
 @test "the plugin's own network namespace is refused" {
         NETNS=/run/netns/$HOST_NETNS run cni ADD bridge c1 "$(bridge_conf)"
         assert_cni_error 4 "itself"
+        # On DEL the container's is gone, and its path has become another's: the rest goes.
+        cni ADD bridge c1 "$(bridge_conf)"
         NETNS=/run/netns/$HOST_NETNS run cni DEL bridge c1 "$(bridge_conf)"
-        assert_cni_error 4 "itself"
+        assert_success
         assert_nothing_left "$BEFORE"
 }
