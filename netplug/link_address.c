@@ -267,27 +267,53 @@ static int check_address(const struct cni_address *address, void *context) {
         return 0;
 }
 
-static int check_route(struct nlmsghdr *header, void *context) {
-        struct cni_address destination = {0}, gateway = {0};
-        const struct rtmsg *head = nlmsg_data(header);
-        const struct checker *checker = context;
-        struct nlattr *found[RTA_MAX + 1];
+/* A route of the result is there when it is seen with the link and, where it names one, with the gateway. */
+static void note_hop(const struct checker *checker, const struct cni_address *destination, int index,
+                     const struct nlattr *gateway) {
+        struct cni_address via = {0};
 
-        if (header->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(header, sizeof(*head), found, RTA_MAX, NULL) < 0 ||
-            !found[RTA_OIF] || nla_get_u32(found[RTA_OIF]) != (uint32_t) checker->index)
-                return 0;
-        destination.family = head->rtm_family;
-        read_address_of(found[RTA_DST], head->rtm_family, head->rtm_dst_len, &destination);
-        read_address_of(found[RTA_GATEWAY], head->rtm_family, 0, &gateway);
+        if (index != checker->index)
+                return;
+        read_address_of(gateway, destination->family, 0, &via);
         for (size_t i = 0; i < checker->result->route_count; i++) {
                 const struct cni_route *route = &checker->result->routes[i];
 
-                if (route->destination.family == destination.family &&
-                    route->destination.prefix == destination.prefix &&
-                    cni_address_within(&route->destination, &destination) &&
-                    (!route->gateway.family || cni_address_equal(&route->gateway, &gateway)))
+                if (route->destination.family == destination->family &&
+                    route->destination.prefix == destination->prefix &&
+                    cni_address_within(&route->destination, destination) &&
+                    (!route->gateway.family || cni_address_equal(&route->gateway, &via)))
                         checker->seen[i] = true;
         }
+}
+
+/* The kernel makes one route of IPv6 routes to a destination by several links: each network's is one of its hops. */
+static void note_hops(const struct checker *checker, const struct cni_address *destination, const struct nlattr *hops) {
+        const struct rtnexthop *hop = nla_data(hops);
+        int left = nla_len(hops);
+
+        while (left >= (int) sizeof(*hop) && RTNH_OK(hop, left)) {
+                const struct nlattr *attributes = (const void *) RTNH_DATA(hop);
+
+                note_hop(checker, destination, hop->rtnh_ifindex,
+                         nla_find(attributes, hop->rtnh_len - RTNH_LENGTH(0), RTA_GATEWAY));
+                left -= RTNH_ALIGN(hop->rtnh_len);
+                hop = RTNH_NEXT(hop);
+        }
+}
+
+static int check_route(struct nlmsghdr *header, void *context) {
+        const struct rtmsg *head = nlmsg_data(header);
+        struct cni_address destination = {0};
+        struct nlattr *found[RTA_MAX + 1];
+
+        if (header->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(header, sizeof(*head), found, RTA_MAX, NULL) < 0)
+                return 0;
+        destination.family = head->rtm_family;
+        read_address_of(found[RTA_DST], head->rtm_family, head->rtm_dst_len, &destination);
+        if (found[RTA_OIF])
+                note_hop(context, &destination, (int) nla_get_u32(found[RTA_OIF]), found[RTA_GATEWAY]);
+        if (found[RTA_MULTIPATH])
+                note_hops(context, &destination, found[RTA_MULTIPATH]);
         return 0;
 }
 
@@ -318,16 +344,20 @@ int link_check(struct netlink *netlink, int index, const struct cni_result *resu
         return 0;
 }
 
-/* The link that a default route goes by. */
+/* The link that a default route goes by, or the first one of several. */
 static int find_default_route(struct nlmsghdr *header, void *context) {
         const struct rtmsg *head = nlmsg_data(header);
         struct nlattr *found[RTA_MAX + 1];
         int *index = context;
 
-        if (*index == 0 && header->nlmsg_type == RTM_NEWROUTE && head->rtm_table == RT_TABLE_MAIN &&
-            head->rtm_type == RTN_UNICAST && head->rtm_dst_len == 0 &&
-            nlmsg_parse(header, sizeof(*head), found, RTA_MAX, NULL) >= 0 && found[RTA_OIF])
+        if (*index || header->nlmsg_type != RTM_NEWROUTE || head->rtm_table != RT_TABLE_MAIN ||
+            head->rtm_type != RTN_UNICAST || head->rtm_dst_len != 0 ||
+            nlmsg_parse(header, sizeof(*head), found, RTA_MAX, NULL) < 0)
+                return 0;
+        if (found[RTA_OIF])
                 *index = (int) nla_get_u32(found[RTA_OIF]);
+        else if (found[RTA_MULTIPATH] && nla_len(found[RTA_MULTIPATH]) >= (int) sizeof(struct rtnexthop))
+                *index = ((const struct rtnexthop *) nla_data(found[RTA_MULTIPATH]))->rtnh_ifindex;
         return 0;
 }
 

@@ -101,6 +101,25 @@ teardown() {
         refute_output_contains "eth1"
 }
 
+@test "CHECK finds the default routes of two networks, also where the kernel has joined them" {
+        attach c1
+        first=$RESULT
+        BRIDGE='.name += "b" | .bridge = "br-other" | .ipam.ranges = [[{subnet: "10.78.0.0/24"}], [{subnet: "fd78::/64"}]]'
+        IFNAME=eth1 CHAIN=$CNI_PLUGINS/bridge attach c1
+        run in_container c1 ip -6 route show default
+        assert_output_contains "nexthop via fd77::1 dev eth0" "nexthop via fd78::1 dev eth1"
+        IFNAME=eth1 CHAIN=$CNI_PLUGINS/bridge check c1
+        in_container c1 ip -6 route change default via fd78::1 dev eth1
+        IFNAME=eth1 CHAIN=$CNI_PLUGINS/bridge check c1
+        IFNAME=eth1 CHAIN=$CNI_PLUGINS/bridge detach c1
+        BRIDGE=. RESULT=$first
+        run check c1
+        assert_failure
+        assert_output_contains "::/0" "missing"
+        in_container c1 ip -6 route add default via fd77::1 dev eth0
+        check c1
+}
+
 @test "a link name that is taken in the container is refused" {
         in_container c1 ip link add eth0 type veth peer name other
         run cni ADD bridge c1 "$(bridge_conf)"

@@ -120,6 +120,18 @@ static_conf() {
         in_container c1 ip -o link show inner
 }
 
+@test "macvlan takes the first of several links that the default route goes by" {
+        in_host ip link add dev0 type veth peer name dev1
+        in_host ip address add 203.0.113.1/24 dev dev0
+        in_host ip link set dev0 up
+        in_host ip route replace default nexthop via $OUTSIDE_ADDRESS nexthop via 203.0.113.2 dev dev0
+        in_host ip -6 route delete default
+        run cni ADD macvlan c1 "$(conf_with macvlan 'del(.ipam)')"
+        assert_success
+        run in_container c1 ip -o link show eth0
+        assert_output_contains "eth0@if$(in_host ip -o link show uplink0 | cut -d: -f1):"
+}
+
 @test "macvlan and host-device: an IPv6 address is known to be free when ADD is done, or ADD fails" {
         in_host ip link add dev0 type veth peer name dev1
         in_host ip link set dev1 up
