@@ -38,9 +38,11 @@ static uint64_t hash_on(uint64_t hash, const char *text) {
 static const char *const prefixes[] = {
         [ATTACH_PAIR] = "veth", [ATTACH_QUEUE] = "q", [ATTACH_GATEWAY] = "g", [ATTACH_MACVLAN] = "m"};
 
+static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
+
 static char *put_digits(char *out, uint64_t number, int count) {
         for (; count > 0; count--, number >>= 5)
-                *out++ = "0123456789abcdefghijklmnopqrstuv"[number & 31];
+                *out++ = digits[number & 31];
         return out;
 }
 
@@ -51,6 +53,15 @@ void attach_link_name(enum attach_kind kind, const char *network, const char *co
         end = put_digits(end, hash_on(HASH_START, network), NETWORK_DIGITS);
         end = put_digits(end, hash_on(hash_on(HASH_START, container_id), ifname), ATTACHMENT_DIGITS);
         *end = '\0';
+}
+
+bool attach_is_of_another(const struct plugin_call *call, const char *link) {
+        const size_t prefix = strlen(prefixes[ATTACH_PAIR]);
+        char own[IFNAMSIZ];
+
+        attach_link_name(ATTACH_PAIR, call->network, call->container_id, call->ifname, own);
+        return strlen(link) == strlen(own) && strncmp(link, own, prefix) == 0 &&
+               link[prefix + strspn(link + prefix, digits)] == '\0' && !str_equal(link, own);
 }
 
 int attach_require_previous(struct plugin_call *call, struct error *err) {
@@ -373,18 +384,29 @@ int attach_remove_link(struct plugin_call *call, struct error *err) {
         if (r >= 0)
                 r = link_delete_soon(&netlink, name, err);
         /* Made by another program, or the host's end was renamed. */
-        return r != 0 ? (r < 0 ? r : 0) : attach_remove_inside(call, err);
+        return r != 0 ? (r < 0 ? r : 0) : attach_remove_inside(call, "veth", err);
 }
 
-int attach_remove_inside(struct plugin_call *call, struct error *err) {
-        _cleanup_netlink_ struct netlink container = NETLINK_CLOSED;
+int attach_remove_inside(struct plugin_call *call, const char *kind, struct error *err) {
+        _cleanup_netlink_ struct netlink host = NETLINK_CLOSED, container = NETLINK_CLOSED;
+        struct link_info link, end;
         int r;
 
         if (call->netns_fd < 0)
                 return 0;
-        r = link_open(call->netns_fd, &container, err);
+        r = link_open(-1, &host, err);
         if (r >= 0)
-                r = link_delete(&container, call->ifname, err);
+                r = link_open(call->netns_fd, &container, err);
+        if (r < 0)
+                return r;
+        r = link_find(&container, call->ifname, &link, NULL);
+        if (r >= 0 && !str_equal(link.kind, kind))
+                return 0;
+        /* An ADD that was refused the name is taken back, too: the link stays with whom it belongs to. */
+        if (r >= 0 && link_leads_here(&container, call->netns_fd, &link) &&
+            link_find_index(&host, link.other, &end, NULL) >= 0 && attach_is_of_another(call, end.name))
+                return 0;
+        r = link_delete(&container, call->ifname, err);
         return r < 0 ? r : 0;
 }
 

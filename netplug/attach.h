@@ -32,6 +32,12 @@ void attach_link_name(enum attach_kind kind, const char *network, const char *co
                       char out[IFNAMSIZ]);
 
 /**
+ * True for the host's end of a pair of ours that is another attachment's: the container's link may be that of another
+ * network, which had its name first.
+ */
+bool attach_is_of_another(const struct plugin_call *call, const char *link);
+
+/**
  * The hardware address asked for by runtimeConfig.mac, args.cni.mac or CNI_ARGS MAC.
  * @configured: what counts without these; may be NULL
  * @out: "" for none
@@ -135,8 +141,11 @@ int attach_check_container(struct plugin_call *call, const char *kind, struct er
 /** Deletes the pair from whichever side it is found. 0 when it is gone. */
 int attach_remove_link(struct plugin_call *call, struct error *err);
 
-/** Deletes the container's link by its name in there. 0 when it or the namespace is gone. */
-int attach_remove_inside(struct plugin_call *call, struct error *err);
+/**
+ * Deletes the container's link by its name in there, if it is of the kind and not known to be another attachment's.
+ * 0 when it or the namespace is gone.
+ */
+int attach_remove_inside(struct plugin_call *call, const char *kind, struct error *err);
 
 /** GC: the names of links of the network on the host whose attachment is not valid. @kind: ATTACH_PAIR or ATTACH_QUEUE
  */

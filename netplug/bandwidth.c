@@ -108,7 +108,7 @@ static int find_host_end(struct plugin_call *call, struct netlink *host, struct 
                 r = link_find(&container, call->ifname, &inner, err);
         if (r < 0)
                 return r;
-        if (!str_equal(inner.kind, "veth"))
+        if (!str_equal(inner.kind, "veth") || !link_leads_here(&container, call->netns_fd, &inner))
                 return error_set(err, ENOTSUP,
                                  "link %s of the container has no other end on the host: its rate "
                                  "cannot be held",
@@ -117,7 +117,7 @@ static int find_host_end(struct plugin_call *call, struct netlink *host, struct 
         return r < 0 ? error_wrap(err, "the host's end of %s", call->ifname) : 0;
 }
 
-/* The index alone does not tell in which namespace the other end is: prevResult has to know the link. */
+/* The link has to be that of the plugins before this one. */
 static int expect_known(const struct plugin_call *call, const struct link_info *end, struct error *err) {
         for (size_t i = 0; i < call->previous.interface_count; i++)
                 if (str_empty(call->previous.interfaces[i].sandbox) &&
@@ -190,7 +190,7 @@ static int bandwidth_del(struct plugin_call *call, struct error *err) {
                 return first;
         /* The link itself may stay: then it is to be as it was. */
         if (call->netns_fd >= 0 && find_host_end(call, &host, &end, NULL) >= 0 &&
-            (!call->has_previous || expect_known(call, &end, NULL) >= 0))
+            (call->has_previous ? expect_known(call, &end, NULL) >= 0 : !attach_is_of_another(call, end.name)))
                 first = link_rate_clear(&host, end.index, err);
         attach_link_name(ATTACH_QUEUE, call->network, call->container_id, call->ifname, name);
         r = link_delete(&host, name, first < 0 ? NULL : err);

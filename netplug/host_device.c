@@ -1,7 +1,6 @@
 /* The plugin host-device: a link of the host moves into the container, and comes back. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -196,13 +195,13 @@ static int move(struct netlink *from, const struct link_info *link, int netns_fd
 }
 
 static int move_back(struct netlink *container, const char *ifname, struct error *err) {
-        _cleanup_fd_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        _cleanup_fd_ int own = link_open_own_netns(err);
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
         struct link_info link, other;
         int r;
 
         if (own < 0)
-                return error_errno(err, errno, "cannot open this process's network namespace");
+                return own;
         r = link_find(container, ifname, &link, NULL);
         /* Gone already, or never ours: then it has no alias to go back to. */
         if (r < 0 || link.alias[0] == '\0')

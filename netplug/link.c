@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,15 +71,21 @@ struct nlattr *link_nest(struct nl_msg *message, int type) {
         return nest;
 }
 
+int link_open_own_netns(struct error *err) {
+        int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 ? error_errno(err, errno, "cannot open this process's network namespace") : fd;
+}
+
 int link_inside(int netns_fd, int (*function)(void *context, struct error *err), void *context, struct error *err) {
         _cleanup_fd_ int own = -1;
         int r;
 
         if (netns_fd < 0)
                 return function(context, err);
-        own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        own = link_open_own_netns(err);
         if (own < 0)
-                return error_errno(err, errno, "cannot open this process's network namespace");
+                return own;
         if (setns(netns_fd, CLONE_NEWNET) < 0)
                 return error_errno(err, errno, "cannot enter the container's network namespace");
         r = function(context, err);
@@ -256,6 +263,19 @@ int link_netns_number(struct netlink *netlink, int netns_fd) {
 
         link_put_u32(message, NETNSA_FD, (uint32_t) netns_fd);
         return netlink_query(netlink, message, read_netns_number, &out) < 0 ? -1 : out;
+}
+
+bool link_leads_here(struct netlink *netlink, int netns_fd, const struct link_info *link) {
+        _cleanup_fd_ int own = link_open_own_netns(NULL);
+        struct stat here, there;
+
+        if (own < 0 || link->other == 0)
+                return false;
+        if (link->netns >= 0)
+                return link_netns_number(netlink, own) == link->netns;
+        /* Both ends are in one namespace. */
+        return fstat(own, &here) == 0 && fstat(netns_fd, &there) == 0 && here.st_dev == there.st_dev &&
+               here.st_ino == there.st_ino;
 }
 
 int link_list(struct netlink *netlink, link_handler handler, void *context, struct error *err) {

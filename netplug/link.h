@@ -46,6 +46,9 @@ struct link_info {
  */
 int link_open(int netns_fd, struct netlink *out, struct error *err);
 
+/** Opens this process's own network namespace. Returns an fd or a negative errno. */
+int link_open_own_netns(struct error *err);
+
 /** Runs `function` in the network namespace, for what goes by path (/proc/sys/net); returns what it returns. */
 int link_inside(int netns_fd, int (*function)(void *context, struct error *err), void *context, struct error *err);
 
@@ -60,6 +63,12 @@ int link_list(struct netlink *netlink, link_handler handler, void *context, stru
 
 /** The number by which links here name another namespace that they lead to; -1: none does. */
 int link_netns_number(struct netlink *netlink, int netns_fd);
+
+/**
+ * True where the other end of a link is in this process's own namespace, so that its index `other` counts here.
+ * @netlink, @netns_fd: the link's namespace
+ */
+bool link_leads_here(struct netlink *netlink, int netns_fd, const struct link_info *link);
 
 /** Reads "02:42:ac:11:00:02", "02-42-ac-11-00-02" or "0242.ac11.0002". Returns 0, or -EINVAL also for a group's. */
 int link_mac_parse(const char *text, uint8_t out[6]);

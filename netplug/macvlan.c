@@ -167,7 +167,7 @@ static int remove_unnamed(struct plugin_call *call, struct error *err) {
 }
 
 static int macvlan_del(struct plugin_call *call, struct error *err) {
-        int first = attach_remove_inside(call, err), r;
+        int first = attach_remove_inside(call, "macvlan", err), r;
 
         r = remove_unnamed(call, first < 0 ? NULL : err);
         first = first < 0 ? first : r;

@@ -254,6 +254,34 @@ address_of_bridge() {
         refute_output_contains eth0
 }
 
+@test "DEL after an ADD that was refused the link's name leaves the link to the network that has it" {
+        attach c1
+        for type in bridge ptp macvlan; do
+                other=$(bridge_conf ".type = \"$type\" | .name += \"b\" | .master = \"uplink0\"")
+                run cni ADD $type c1 "$other"
+                assert_cni_error 100 "eth0 already"
+                cni DEL $type c1 "$other"
+                CHAIN=$CNI_PLUGINS/bridge check c1
+        done
+        detach c1
+        assert_nothing_left "$BEFORE"
+        # Nor does DEL take a link of another kind than the plugin makes.
+        in_container c1 ip link add eth0 type bridge
+        cni DEL bridge c1 "$(bridge_conf)"
+        in_container c1 ip link show eth0
+}
+
+@test "DEL removes the container's link also where its other end has another name by now" {
+        attach c1
+        link=$(jq -r '.interfaces[1].name' <<<"$RESULT")
+        in_host ip link set "$link" down
+        in_host ip link set "$link" name renamed0
+        detach c1
+        run in_container c1 ip -o link
+        refute_output_contains eth0
+        assert_nothing_left "$BEFORE"
+}
+
 @test "DEL of one container leaves the other working" {
         attach c1
         attach c2

@@ -235,6 +235,30 @@ queues() {
         assert_equal "$(host_state)" "$ATTACHED"
 }
 
+@test "bandwidth leaves links alone that only have the number of the container's other end" {
+        make_container c2
+        in_host ip link add unrelated index 7777 type veth peer name unrelated1
+        in_host tc qdisc add dev unrelated ingress
+        in_outside ip link add far index 7777 type veth peer name eth0 netns "$HOST_NETNS-c2"
+        run cni ADD bandwidth c2 "$(plugin_conf bandwidth '.ingressRate = 8000000 | .ingressBurst = 800000 |
+                .prevResult.interfaces[1].name = "unrelated"')"
+        assert_cni_error 2 "eth0" "no other end on the host"
+        cni DEL bandwidth c2 "$(plugin_conf bandwidth 'del(.prevResult)')"
+        run queues unrelated
+        assert_output_contains "ingress"
+}
+
+@test "bandwidth: DEL of another network, which was refused the link's name, leaves the queues" {
+        conf=$(plugin_conf bandwidth '.ingressRate = 8000000 | .ingressBurst = 800000 | .egressRate = 8000000 | .egressBurst = 800000')
+        cni ADD bandwidth c1 "$conf"
+        cni DEL bandwidth c1 "$(jq -c '.name += "b" | del(.prevResult)' <<<"$conf")"
+        cni CHECK bandwidth c1 "$conf"
+        run queues
+        assert_output_contains "tbf 1: root" "ingress ffff:"
+        cni DEL bandwidth c1 "$(jq -c 'del(.prevResult)' <<<"$conf")"
+        assert_equal "$(queues)" ""
+}
+
 @test "bandwidth: DEL and GC find the queue without the namespace" {
         conf=$(plugin_conf bandwidth '.egressRate = 8000000 | .egressBurst = 800000')
         cni ADD bandwidth c1 "$conf"
