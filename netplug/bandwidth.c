@@ -220,9 +220,12 @@ static int bandwidth_check(struct plugin_call *call, struct error *err) {
         if (conf.egress.rate == 0)
                 return 0;
         r = link_find(&host, name, &queue, err);
-        if (r >= 0)
-                r = link_rate_check(&host, queue.index, &conf.egress, err);
-        return r < 0 ? error_wrap(err, "egress: link %s", name) : 0;
+        if (r < 0)
+                return error_wrap(err, "egress");
+        if (link_rate_check(&host, queue.index, &conf.egress, err) < 0)
+                return error_wrap(err, "egress: link %s", name);
+        r = link_redirect_check(&host, end.index, queue.index, err);
+        return r < 0 ? error_wrap(err, "egress: link %s", end.name) : 0;
 }
 
 static int bandwidth_status(struct plugin_call *call, struct error *err) {

@@ -202,6 +202,10 @@ static uint64_t read_rate(uint32_t rate, const struct nlattr *rate64) {
         return rate64 && nla_len(rate64) >= (int) sizeof(uint64_t) ? nla_get_u64(rate64) : rate;
 }
 
+static bool is_kind(const struct nlattr *attribute, const char *kind) {
+        return attribute && nla_strcmp(attribute, kind) == 0;
+}
+
 static int read_queue(struct nlmsghdr *header, void *context) {
         struct nlattr *attributes[TCA_MAX + 1], *options[TCA_TBF_MAX + 1];
         const struct tcmsg *head = nlmsg_data(header);
@@ -212,8 +216,7 @@ static int read_queue(struct nlmsghdr *header, void *context) {
         /* The kernel lists the queues of all links. */
         if (header->nlmsg_type != RTM_NEWQDISC || head->tcm_ifindex != found->index || head->tcm_parent != TC_H_ROOT ||
             head->tcm_handle != QUEUE_HANDLE || nlmsg_parse(header, sizeof(*head), attributes, TCA_MAX, NULL) < 0 ||
-            !attributes[TCA_KIND] ||
-            strncmp(nla_data(attributes[TCA_KIND]), kind, (size_t) nla_len(attributes[TCA_KIND])) != 0)
+            !is_kind(attributes[TCA_KIND], kind))
                 return 0;
         found->queue = true;
         if (found->wanted->network_count || !attributes[TCA_OPTIONS] ||
@@ -306,4 +309,49 @@ int link_redirect(struct netlink *netlink, int index, int to, struct error *err)
         netlink_batch_add(&batch, filter);
         return send_control(netlink, &batch, "cannot send what the link receives through another (tc-u32, tc-mirred)",
                             err);
+}
+
+struct redirect_search {
+        int index;
+        uint32_t to;
+        bool found;
+};
+
+/* Only the filter that has the action counts: the kernel lists the tables of filters, too. */
+static int read_redirect(struct nlmsghdr *header, void *context) {
+        struct nlattr *attributes[TCA_MAX + 1], *options[TCA_U32_MAX + 1], *action[TCA_ACT_MAX + 1];
+        const struct tcmsg *head = nlmsg_data(header);
+        struct redirect_search *search = context;
+        const struct nlattr *found;
+        struct nlattr *item;
+        struct tc_mirred redirect;
+        int left;
+
+        if (header->nlmsg_type != RTM_NEWTFILTER || head->tcm_ifindex != search->index ||
+            TC_H_MIN(head->tcm_info) != htons(ETH_P_ALL) ||
+            nlmsg_parse(header, sizeof(*head), attributes, TCA_MAX, NULL) < 0 ||
+            !is_kind(attributes[TCA_KIND], "u32") || !attributes[TCA_OPTIONS] ||
+            nla_parse_nested(options, TCA_U32_MAX, attributes[TCA_OPTIONS], NULL) < 0 || !options[TCA_U32_ACT])
+                return 0;
+        nla_for_each_nested(item, options[TCA_U32_ACT], left) {
+                if (nla_parse_nested(action, TCA_ACT_MAX, item, NULL) < 0 || !is_kind(action[TCA_ACT_KIND], "mirred") ||
+                    !action[TCA_ACT_OPTIONS])
+                        continue;
+                found = nla_find(nla_data(action[TCA_ACT_OPTIONS]), nla_len(action[TCA_ACT_OPTIONS]), TCA_MIRRED_PARMS);
+                if (!found || nla_len(found) < (int) sizeof(redirect))
+                        continue;
+                memcpy(&redirect, nla_data(found), sizeof(redirect));
+                search->found |= redirect.eaction == TCA_EGRESS_REDIR && redirect.ifindex == search->to;
+        }
+        return 0;
+}
+
+int link_redirect_check(struct netlink *netlink, int index, int to, struct error *err) {
+        struct redirect_search search = {.index = index, .to = (uint32_t) to};
+        int r = netlink_query(netlink, control_message(RTM_GETTFILTER, NLM_F_DUMP, index, 0, INGRESS_HANDLE),
+                              read_redirect, &search);
+
+        if (r < 0 && r != -EINTR)
+                return error_errno(err, -r, "cannot read where the link sends what it receives");
+        return search.found ? 0 : error_set(err, ENOENT, "does not send what it receives through the queue");
 }

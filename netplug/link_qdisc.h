@@ -35,3 +35,6 @@ int link_rate_clear(struct netlink *netlink, int index, struct error *err);
 
 /** Sends all that a link receives through another link (an ifb) first. */
 int link_redirect(struct netlink *netlink, int index, int to, struct error *err);
+
+/** -ENOENT when it does not. */
+int link_redirect_check(struct netlink *netlink, int index, int to, struct error *err);

@@ -166,6 +166,16 @@ queues() {
         assert_success
         run cni CHECK bandwidth c1 "$(jq -c '.egressRate = 5000000' <<<"$conf")"
         assert_cni_error 100 "egress" "500000" "625000"
+        end=$(jq -r '.interfaces[1].name' <<<"$result")
+        in_host tc filter del dev "$end" ingress
+        run cni CHECK bandwidth c1 "$conf"
+        assert_cni_error 100 "egress" "$end"
+        in_host tc filter add dev "$end" ingress protocol all u32 match u32 0 0 action mirred egress redirect dev uplink0
+        run cni CHECK bandwidth c1 "$conf"
+        assert_cni_error 100 "egress" "$end"
+        in_host tc qdisc del dev "$end" ingress
+        run cni CHECK bandwidth c1 "$conf"
+        assert_cni_error 100 "egress" "$end"
         cni DEL bandwidth c1 "$conf"
         assert_equal "$(queues)" ""
         assert_equal "$(host_state)" "$ATTACHED"
