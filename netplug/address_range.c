@@ -119,6 +119,9 @@ static int parse_range(const struct json *value, struct address_range *out, stru
                         return r;
                 if (text[0] && cni_address_parse(text, &out->gateway) < 0)
                         return json_error(json_get(value, "gateway"), err, EINVAL, "'%s' is not an IP address", text);
+                if (out->gateway.family && out->gateway.family != out->subnet.family)
+                        return json_error(json_get(value, "gateway"), err, EINVAL,
+                                          "%s is of another address family than the subnet", text);
         }
         return 0;
 }

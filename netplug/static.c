@@ -29,6 +29,7 @@ static int add_configured(struct plugin_call *call, const struct json *item, str
                           struct error *err) {
         const char *address = NULL, *gateway = NULL;
         const struct json *member;
+        struct cni_ip *ip;
         int r;
 
         r = json_expect(item, JSON_OBJECT, err);
@@ -42,8 +43,12 @@ static int add_configured(struct plugin_call *call, const struct json *item, str
                 r = add_address(call, address, CNI_CODE_INVALID_CONFIG, result, err);
         if (r < 0 || str_empty(gateway))
                 return r;
-        if (cni_address_parse(gateway, &result->ips[result->ip_count - 1].gateway) < 0)
+        ip = &result->ips[result->ip_count - 1];
+        if (cni_address_parse(gateway, &ip->gateway) < 0)
                 return json_error(json_get(item, "gateway"), err, EINVAL, "'%.64s' is not an IP address", gateway);
+        if (ip->gateway.family != ip->address.family)
+                return json_error(json_get(item, "gateway"), err, EINVAL, "%s is of another address family than %s",
+                                  gateway, address);
         return 0;
 }
 

@@ -198,6 +198,10 @@ ipam() {
         assert_cni_error 7 "IPv4 and IPv6"
         run cni ADD host-local c1 "$(ipam '.ipam.ranges = [[{subnet: "10.77.0.0/24"}], [{subnet: "10.77.0.0/16"}]]')"
         assert_cni_error 7 "overlaps"
+        run cni ADD host-local c1 "$(ipam '.ipam.ranges = [[{subnet: "10.77.0.0/24", gateway: "fd05::1"}]]')"
+        assert_cni_error 7 "ipam.ranges[0][0].gateway" "fd05::1" "family"
+        run cni ADD host-local c1 "$(ipam '.ipam.ranges = [[{subnet: "fd77::/64", gateway: "10.77.0.1"}]]')"
+        assert_cni_error 7 "ipam.ranges[0][0].gateway" "10.77.0.1" "family"
         run cni ADD host-local c1 "$(ipam '.ipam.ranges = []')"
         assert_cni_error 7 "ranges"
 }

@@ -316,6 +316,8 @@ cni_on_bus() {
         cni DEL bridge c1 "$(static_conf)"
         run cni ADD bridge c1 "$(static_conf '.ipam.addresses = [{address: "10.79.0.5"}]')"
         assert_cni_error 7 "10.79.0.5" "prefix length"
+        run cni ADD bridge c1 "$(static_conf '.ipam.addresses = [{address: "10.79.0.5/24", gateway: "fd79::1"}]')"
+        assert_cni_error 7 "ipam.addresses[0].gateway" "fd79::1" "10.79.0.5/24"
         run cni ADD bridge c1 "$(static_conf)"
         assert_cni_error 100 "no address"
         assert_nothing_left "$BEFORE"
