@@ -51,6 +51,8 @@ static int ensure_bridge(struct netlink *host, const struct bridge_options *conf
         int r;
 
         r = link_find(host, conf->bridge, out, NULL);
+        if (r < 0 && r != -ENODEV)
+                return error_errno(err, -r, "cannot look for bridge %s", conf->bridge);
         if (r == -ENODEV) {
                 r = make_bridge(host, conf, err);
                 if (r >= 0)

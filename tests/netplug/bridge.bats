@@ -136,6 +136,22 @@ teardown() {
         assert_nothing_left "$BEFORE"
 }
 
+@test "a bridge that cannot be looked for is a clear error" {
+        require_program strace
+        # How many answers of the kernel come before that one is not the test's business.
+        for n in $(seq 12); do
+                printf '#!/bin/sh\nexec strace -qq -o /dev/null -e trace=recvfrom -e inject=recvfrom:error=ENOBUFS:when=%d %s\n' \
+                        "$n" "$CNI_PLUGINS/bridge" >"$BATS_TEST_TMPDIR/bridge"
+                chmod +x "$BATS_TEST_TMPDIR/bridge"
+                run cni ADD "$BATS_TEST_TMPDIR/bridge" c1 "$(bridge_conf '.ipMasq = false')"
+                [ "$status" = 0 ] || [ -n "$(jq -r .msg <<<"$output")" ] || assert_fail "$n: $output"
+                [[ $output != *"bridge br-test"*"No buffer space"* ]] || break
+                cni DEL bridge c1 "$(bridge_conf)"
+        done
+        assert_cni_error 100 "bridge br-test" "No buffer space"
+        assert_nothing_left "$BEFORE"
+}
+
 @test "another gateway address is refused, or replaced with forceAddress" {
         attach c1
         conf='.name = "other" | .ipam.ranges = [[{subnet: "10.78.0.0/24"}]]'
