@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "../lib/cleanup.h"
@@ -20,6 +19,7 @@
 struct configuration {
         const char *device;
         const char *hwaddr;
+        char mac[LINK_MAC_SIZE]; /* the same, as links have it */
         const char *kernel_path;
         const char *pci;
         const char *auxiliary; /* on the bus of that name: a part of a device, such as a subfunction */
@@ -43,6 +43,18 @@ static bool is_for_programs(const char *pci) {
                 if (str_equal(driver, drivers[i]))
                         return true;
         return false;
+}
+
+static int parse_hwaddr(struct plugin_call *call, struct configuration *conf, struct error *err) {
+        uint8_t bytes[6];
+
+        if (str_empty(conf->hwaddr))
+                return 0;
+        if (link_mac_parse(conf->hwaddr, bytes) < 0)
+                return json_error(json_get(call->conf, "hwaddr"), err, EINVAL,
+                                  "'%.64s' is not a hardware address such as 02:42:ac:11:00:02", conf->hwaddr);
+        link_mac_text(bytes, conf->mac);
+        return 0;
 }
 
 /* runtimeConfig.deviceID overrides pciBusID, and may be on another bus. */
@@ -95,7 +107,7 @@ static int parse_configuration(struct plugin_call *call, struct configuration *c
                 return plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EINVAL,
                                    "pciBusID: '%.64s' is not an address such as 0000:00:19.0", conf->pci);
         conf->without_link = !str_empty(conf->pci) && is_for_programs(conf->pci);
-        return 0;
+        return parse_hwaddr(call, conf, err);
 }
 
 /* The first entry of a directory that begins so. Returns 0 or -ENOENT. */
@@ -136,7 +148,7 @@ struct mac_search {
 static int compare_mac(const struct link_info *info, void *context) {
         const struct mac_search *search = context;
 
-        if (search->found->index == 0 && strcasecmp(info->mac, search->mac) == 0)
+        if (search->found->index == 0 && str_equal(info->mac, search->mac))
                 *search->found = *info;
         return 0;
 }
@@ -148,7 +160,7 @@ static int find_by_mac(struct netlink *host, const char *mac, struct link_info *
         *out = (struct link_info){0};
         r = link_list(host, compare_mac, &search, err);
         if (r >= 0 && out->index == 0)
-                return error_set(err, ENODEV, "hwaddr: no link has the address %.64s", mac);
+                return error_set(err, ENODEV, "hwaddr: no link has the address %s", mac);
         return r < 0 ? r : 0;
 }
 
@@ -161,7 +173,7 @@ static int find_device(struct plugin_call *call, const struct configuration *con
         if (!str_empty(conf->device))
                 return link_find(host, conf->device, out, err) < 0 ? error_wrap(err, "device") : 0;
         if (!str_empty(conf->hwaddr))
-                return find_by_mac(host, conf->hwaddr, out, err);
+                return find_by_mac(host, conf->mac, out, err);
         if (!str_empty(conf->kernel_path)) {
                 _cleanup_free_ char *clean = path_clean(conf->kernel_path);
 

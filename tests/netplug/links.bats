@@ -217,6 +217,13 @@ static_conf() {
         assert_success
         cni DEL host-device c1 "$conf"
         in_host ip link show dev0
+        run cni ADD host-device c1 "$(jq -c '.hwaddr = "02-00-00-00-00-bb"' <<<"$conf")"
+        assert_success
+        cni DEL host-device c1 "$conf"
+        for hwaddr in 02:00:00:00:00 02:00:00:00:00:bb:cc dev0 01:00:00:00:00:bb; do
+                run cni ADD host-device c1 "$(jq -c --arg hwaddr $hwaddr '.hwaddr = $hwaddr' <<<"$conf")"
+                assert_cni_error 7 "hwaddr" "'$hwaddr'" "not a hardware address"
+        done
         run cni ADD host-device c1 "$(conf_with host-device '.hwaddr = "02:00:00:00:00:cc"')"
         assert_cni_error 100 "02:00:00:00:00:cc"
         run cni ADD host-device c1 "$(conf_with host-device '.kernelpath = "/sys/devices/../../etc"')"
