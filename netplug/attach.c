@@ -410,21 +410,29 @@ int attach_remove_inside(struct plugin_call *call, const char *kind, struct erro
         return r < 0 ? r : 0;
 }
 
+int attach_go_on(struct plugin_call *call, int before, int (*step)(struct plugin_call *call, struct error *err),
+                 struct error *err) {
+        const int code = call->code;
+        int r = step(call, before < 0 ? NULL : err);
+
+        if (before >= 0)
+                return r;
+        call->code = code;
+        return before;
+}
+
 int attach_detach(struct plugin_call *call, struct error *err) {
         bool masquerade = false;
-        int r, first;
+        int r;
 
         /* A configuration that ADD refuses is no reason to leave things behind. */
         if (json_get_bool(call->conf, "ipMasq", &masquerade, NULL) < 0)
                 masquerade = true;
-        /* Each step is tried whatever became of the one before; the address goes back last. */
-        first = attach_remove_link(call, err);
-        if (masquerade) {
-                r = attach_unmasquerade(call, first < 0 ? NULL : err);
-                first = first < 0 ? first : r;
-        }
-        r = ipam_pass_on(call, first < 0 ? NULL : err);
-        return first < 0 ? first : r;
+        r = attach_remove_link(call, err);
+        if (masquerade)
+                r = attach_go_on(call, r, attach_unmasquerade, err);
+        /* The address goes back last. */
+        return attach_go_on(call, r, ipam_pass_on, err);
 }
 
 int attach_status(struct plugin_call *call, bool masquerade, struct error *err) {
@@ -483,10 +491,8 @@ int attach_collect_links(struct plugin_call *call, enum attach_kind kind, struct
 }
 
 int attach_collect(struct plugin_call *call, struct error *err) {
-        int r, first = attach_collect_links(call, ATTACH_PAIR, err);
+        int r = attach_collect_links(call, ATTACH_PAIR, err);
 
-        r = attach_unmasquerade(call, first < 0 ? NULL : err);
-        first = first < 0 ? first : r;
-        r = ipam_pass_on(call, first < 0 ? NULL : err);
-        return first < 0 ? first : r;
+        r = attach_go_on(call, r, attach_unmasquerade, err);
+        return attach_go_on(call, r, ipam_pass_on, err);
 }

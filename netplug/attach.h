@@ -155,6 +155,15 @@ int attach_stale_links(struct plugin_call *call, enum attach_kind kind, struct n
 /** GC: deletes links of the network on the host whose attachment is not valid. @kind as above */
 int attach_collect_links(struct plugin_call *call, enum attach_kind kind, struct error *err);
 
+/**
+ * The next step of a DEL or GC, which is taken whatever became of those before. Of several failures the first one is
+ * told, with its CNI error code.
+ * @before: what the steps before returned
+ * Returns the first failure, or what the step returned.
+ */
+int attach_go_on(struct plugin_call *call, int before, int (*step)(struct plugin_call *call, struct error *err),
+                 struct error *err);
+
 /* What DEL, STATUS and GC are to a plugin that makes pairs. */
 int attach_detach(struct plugin_call *call, struct error *err);
 int attach_status(struct plugin_call *call, bool masquerade, struct error *err);

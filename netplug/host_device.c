@@ -288,15 +288,14 @@ static int host_device_add(struct plugin_call *call, struct cni_result *result, 
 
 static int host_device_del(struct plugin_call *call, struct error *err) {
         _cleanup_netlink_ struct netlink container = NETLINK_CLOSED;
-        int r, first = 0;
+        int r = 0;
 
         if (call->netns_fd >= 0) {
-                first = link_open(call->netns_fd, &container, err);
-                if (first >= 0)
-                        first = move_back(&container, call->ifname, err);
+                r = link_open(call->netns_fd, &container, err);
+                if (r >= 0)
+                        r = move_back(&container, call->ifname, err);
         }
-        r = ipam_pass_on(call, first < 0 ? NULL : err);
-        return first < 0 ? first : r;
+        return attach_go_on(call, r, ipam_pass_on, err);
 }
 
 static int host_device_check(struct plugin_call *call, struct error *err) {

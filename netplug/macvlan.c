@@ -167,12 +167,10 @@ static int remove_unnamed(struct plugin_call *call, struct error *err) {
 }
 
 static int macvlan_del(struct plugin_call *call, struct error *err) {
-        int first = attach_remove_inside(call, "macvlan", err), r;
+        int r = attach_remove_inside(call, "macvlan", err);
 
-        r = remove_unnamed(call, first < 0 ? NULL : err);
-        first = first < 0 ? first : r;
-        r = ipam_pass_on(call, first < 0 ? NULL : err);
-        return first < 0 ? first : r;
+        r = attach_go_on(call, r, remove_unnamed, err);
+        return attach_go_on(call, r, ipam_pass_on, err);
 }
 
 static int macvlan_check(struct plugin_call *call, struct error *err) {

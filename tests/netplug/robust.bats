@@ -145,16 +145,34 @@ undoes() {
         assert_output ""
 }
 
-@test "an IPAM plugin that fails hands its error through" {
+# An IPAM plugin that always fails, in $BATS_TEST_TMPDIR/cni.
+make_unlucky() {
         mkdir "$BATS_TEST_TMPDIR/cni"
         printf '#!/bin/sh\necho "{\\"cniVersion\\": \\"1.1.0\\", \\"code\\": 123, \\"msg\\": \\"no luck\\"}"\nexit 1\n' \
                 >"$BATS_TEST_TMPDIR/cni/unlucky"
         chmod +x "$BATS_TEST_TMPDIR/cni/unlucky"
+}
+
+@test "an IPAM plugin that fails hands its error through" {
+        make_unlucky
         CNI_DIRECTORIES=/nowhere:$BATS_TEST_TMPDIR/cni run cni ADD bridge c1 "$(bridge_conf '.ipam.type = "unlucky"')"
         assert_cni_error 123 "no luck" "unlucky"
         run cni ADD bridge c1 "$(bridge_conf '.ipam.type = "unheard-of"')"
         assert_cni_error 7 "unheard-of" "CNI_PATH"
         assert_nothing_left "$BEFORE"
+}
+
+@test "of two failures of a DEL the first one is told, with its own code" {
+        make_unlucky
+        CNI_DIRECTORIES=$BATS_TEST_TMPDIR/cni
+        for type in bridge ptp macvlan host-device; do
+                # A namespace, but of another kind: no link can be looked for in it.
+                NETNS=/proc/self/ns/uts run cni DEL $type c1 "$(bridge_conf ".type = \"$type\" | .ipam.type = \"unlucky\"")"
+                assert_cni_error 7 "cannot enter"
+                refute_output_contains "no luck"
+                run cni DEL $type c1 "$(bridge_conf ".type = \"$type\" | .ipam.type = \"unlucky\"")"
+                assert_cni_error 123 "no luck"
+        done
 }
 
 @test "a name for the container's link that the kernel would fill in is refused, and leaves no lease" {
