@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/cleanup.h"
@@ -17,7 +18,7 @@
 
 /* --- finding or making the parts --------------------------------------------------------------------------------- */
 
-/* Appends to a list in order; `compare` < 0 where the new one belongs before. */
+/* Networks are in the order of their names, all else is in the order in which it is found. */
 static struct show_network *network_of(struct show_view *view, const char *name) {
         struct show_network **place = &view->networks, *network;
 
@@ -125,6 +126,15 @@ static int add_lease(const char *address, const struct lease_owner *owner, void 
         return 0;
 }
 
+/* Not every filesystem tells while it lists. */
+static bool is_directory(DIR *holder, const struct dirent *entry) {
+        struct stat info;
+
+        if (entry->d_type != DT_UNKNOWN)
+                return entry->d_type == DT_DIR;
+        return fstatat(dirfd(holder), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode);
+}
+
 /* Calls for each directory below `path` whose name can be a network's. */
 static void for_each_directory(struct show_view *view, const char *path,
                                void (*handler)(struct show_view *view, struct show_network *network)) {
@@ -134,8 +144,9 @@ static void for_each_directory(struct show_view *view, const char *path,
         if (!directory && errno != ENOENT)
                 str_list_printf(&view->notes, "%s: %s", path, strerror(errno));
         while (directory && (entry = readdir(directory))) {
-                struct show_network *network =
-                        path_is_id(entry->d_name) && entry->d_type == DT_DIR ? network_of(view, entry->d_name) : NULL;
+                struct show_network *network = path_is_id(entry->d_name) && is_directory(directory, entry)
+                                                       ? network_of(view, entry->d_name)
+                                                       : NULL;
 
                 if (network)
                         handler(view, network);
@@ -196,18 +207,45 @@ static const struct link_info *find_link(const struct link_table *table, const c
         return NULL;
 }
 
-/* The name in /run/netns of the namespace that links here know by the number. */
-static const char *netns_name(struct show_view *view, struct netlink *netlink, int number) {
+/* The namespaces in /run/netns that links here lead to. */
+struct netns_table {
+        bool is_read;
+        struct netns_row {
+                int number; /* by which links here know it */
+                const char *name;
+        } * items;
+        size_t count;
+        size_t room;
+};
+
+static void read_namespaces(struct show_view *view, struct netlink *netlink, struct netns_table *table) {
         _cleanup_dir_ DIR *directory = opendir(NETNS_DIRECTORY);
         const struct dirent *entry;
 
-        while (directory && number >= 0 && (entry = readdir(directory))) {
+        table->is_read = true;
+        while (directory && (entry = readdir(directory))) {
                 _cleanup_fd_ int fd =
                         openat(dirfd(directory), entry->d_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+                int number = entry->d_name[0] != '.' && fd >= 0 ? link_netns_number(netlink, fd) : -1;
 
-                if (entry->d_name[0] != '.' && fd >= 0 && link_netns_number(netlink, fd) == number)
-                        return arena_printf(view->arena, NETNS_DIRECTORY "/%s", entry->d_name);
+                if (number < 0)
+                        continue;
+                if (table->count == table->room) {
+                        table->room = table->room ? 2 * table->room : 16;
+                        table->items = xrealloc(table->items, table->room, sizeof(*table->items));
+                }
+                table->items[table->count++] = (struct netns_row){
+                        .number = number, .name = arena_printf(view->arena, NETNS_DIRECTORY "/%s", entry->d_name)};
         }
+}
+
+/* All are read when the first is asked for: not each time, as there may be as many as attachments. */
+static const char *netns_name(struct show_view *view, struct netlink *netlink, struct netns_table *table, int number) {
+        if (number >= 0 && !table->is_read)
+                read_namespaces(view, netlink, table);
+        for (size_t i = 0; i < table->count; i++)
+                if (table->items[i].number == number)
+                        return table->items[i].name;
         return NULL;
 }
 
@@ -218,24 +256,24 @@ static int add_address(const struct cni_address *address, void *context) {
         return 0;
 }
 
-static void complete_network(struct show_view *view, struct netlink *netlink, const struct link_table *table,
-                             struct show_network *network) {
+static void complete_network(struct show_view *view, struct netlink *netlink, const struct link_table *links,
+                             struct netns_table *namespaces, struct show_network *network) {
         for (struct show_attachment *item = network->attachments; item; item = item->next) {
                 const struct link_info *end, *bridge;
                 char name[IFNAMSIZ];
 
                 attach_link_name(ATTACH_PAIR, network->name, item->container_id, item->ifname, name);
-                end = find_link(table, name, 0);
+                end = find_link(links, name, 0);
                 if (!end)
                         continue;
                 item->host_link = arena_strdup(view->arena, end->name);
-                item->netns = netns_name(view, netlink, end->netns);
-                bridge = end->master ? find_link(table, NULL, end->master) : NULL;
+                item->netns = netns_name(view, netlink, namespaces, end->netns);
+                bridge = end->master ? find_link(links, NULL, end->master) : NULL;
                 if (bridge)
                         (void) link_of(view, network, bridge->name);
         }
         for (struct show_link *link = network->links; link; link = link->next) {
-                const struct link_info *info = find_link(table, link->name, 0);
+                const struct link_info *info = find_link(links, link->name, 0);
 
                 if (!info) {
                         link->kind = "gone";
@@ -249,7 +287,8 @@ static void complete_network(struct show_view *view, struct netlink *netlink, co
 
 int show_view_read(struct show_view *view, struct error *err) {
         _cleanup_netlink_ struct netlink netlink = NETLINK_CLOSED;
-        struct link_table table = {0};
+        struct netns_table namespaces = {0};
+        struct link_table links = {0};
         struct error rules = {0};
         int r;
 
@@ -259,10 +298,11 @@ int show_view_read(struct show_view *view, struct error *err) {
         for_each_directory(view, DNS_DIRECTORY, read_names);
         r = link_open(-1, &netlink, err);
         if (r >= 0)
-                r = link_list(&netlink, note_link, &table, err);
+                r = link_list(&netlink, note_link, &links, err);
         for (struct show_network *network = view->networks; r >= 0 && network; network = network->next)
-                complete_network(view, &netlink, &table, network);
-        free(table.items);
+                complete_network(view, &netlink, &links, &namespaces, network);
+        free(namespaces.items);
+        free(links.items);
         return r;
 }
 

@@ -60,6 +60,32 @@ show() {
         assert_failure
 }
 
+@test "show opens each namespace once, however many attachments there are" {
+        require_program strace
+        attach c1
+        attach c2
+        run in_host strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=openat "$NETPLUG" show --leases "$LEASES" "$NETWORK"
+        assert_success
+        assert_output_matches "c2 +eth0 +veth[0-9a-v]+ +$HOST_NETNS-c2 "
+        assert_equal "$(grep -c "\"$HOST_NETNS-c[12]\"" "$BATS_TEST_TMPDIR/trace")" 2
+}
+
+@test "show finds the leases also where the filesystem does not tell what is a directory" {
+        require_program strace
+        attach c1
+        # The list that the kernel gives, with types of 0: an inode, an offset, the size, the type, the name.
+        untold=
+        for name in . .. "$NETWORK"; do
+                size=$(((19 + ${#name} + 8) / 8 * 8))
+                untold+=$(printf '01%.0s' $(seq 16))$(printf '%02x0000' $size)$(printf %s "$name" | od -An -v -tx1 | tr -d ' \n')
+                untold+=$(printf '00%.0s' $(seq $((size - 19 - ${#name}))))
+        done
+        run in_host strace -qq -o /dev/null -e trace=getdents64 -e inject=getdents64:poke_exit=@arg2="$untold":when=1 \
+                "$NETPLUG" show --leases "$LEASES" "$NETWORK"
+        assert_success
+        assert_output_contains "lease 10.77.0.2: c1 eth0"
+}
+
 @test "show works for a user without rights, as far as they go" {
         LEASES=$(mktemp -d)
         chmod 755 "$LEASES"
