@@ -118,6 +118,11 @@ bool str_list_contains(const struct str_list *list, const char *text) {
         return false;
 }
 
+void str_list_add_once(struct str_list *list, const char *text) {
+        if (text[0] && !str_list_contains(list, text))
+                str_list_add(list, text);
+}
+
 void str_list_split(struct str_list *list, const char *text, char separator) {
         if (text[0] == '\0')
                 return;

@@ -54,6 +54,8 @@ void str_list_add(struct str_list *list, const char *text);
 void str_list_take(struct str_list *list, char *text);
 void str_list_printf(struct str_list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool str_list_contains(const struct str_list *list, const char *text);
+/** Adds a text that is not empty, unless the list contains it. */
+void str_list_add_once(struct str_list *list, const char *text);
 /** Splits at every `separator`; empty parts are kept ("" gives no part). Adds to the list. */
 void str_list_split(struct str_list *list, const char *text, char separator);
 /** The items with `separator` between them; the caller frees it. */

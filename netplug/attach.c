@@ -16,6 +16,7 @@ bool attach_link_name_is_valid(const char *name) {
         if (!path_is_name(name) || strlen(name) >= IFNAMSIZ)
                 return false;
         for (; *name; name++)
+                /* The kernel takes a % as the place for a number. */
                 if (isspace((unsigned char) *name) || *name == ':' || *name == '%' || iscntrl((unsigned char) *name))
                         return false;
         return true;
@@ -367,7 +368,7 @@ int attach_check_container(struct plugin_call *call, const char *kind, struct er
                 return r;
         if (kind && !str_equal(info.kind, kind))
                 return error_set(err, ENOENT, "link %s of the container is not of kind %s", call->ifname, kind);
-        if (!str_empty(interface->sandbox) && !str_equal(interface->sandbox, call->netns))
+        if (!str_equal(interface->sandbox, call->netns))
                 return error_set(err, ENOENT, "prevResult: %s is in %s, not in CNI_NETNS (%s)", call->ifname,
                                  interface->sandbox, call->netns);
         r = attach_check_mac(interface, &info, err);

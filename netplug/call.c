@@ -1,6 +1,5 @@
 #include "call.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +17,7 @@
 #include "../lib/log.h"
 #include "../lib/path.h"
 #include "../lib/str.h"
+#include "attach.h"
 
 /* Configurations are small; a published range of ports is the largest thing in one. */
 #define INPUT_MAX ((size_t) 8 * 1024 * 1024)
@@ -64,18 +64,6 @@ static const char *environment(const char *name) {
         return value ? value : "";
 }
 
-static bool ifname_is_valid(const char *name) {
-        size_t size = strlen(name);
-
-        if (size == 0 || size >= IFNAMSIZ || !path_is_name(name))
-                return false;
-        for (; *name; name++)
-                /* The kernel takes a % as the place for a number. */
-                if (*name == ':' || *name == '%' || isspace((unsigned char) *name) || iscntrl((unsigned char) *name))
-                        return false;
-        return true;
-}
-
 /* "KEY=VALUE;KEY=VALUE": keys that are not known are others' business. */
 static int check_arguments(struct plugin_call *call, struct error *err) {
         for (const char *item = call->arguments; *item;) {
@@ -115,7 +103,7 @@ static int read_environment(struct plugin_call *call, const struct command_row *
                                    "CNI_CONTAINERID: '%.64s': must begin with a letter or digit, then letters, digits, "
                                    "_ . and -, %d at most",
                                    call->container_id, NAME_MAX);
-        if (row->needs & NEED_IFNAME && !ifname_is_valid(call->ifname))
+        if (row->needs & NEED_IFNAME && !attach_link_name_is_valid(call->ifname))
                 return plugin_fail(call, CNI_CODE_INVALID_ENVIRONMENT, err, EINVAL,
                                    "CNI_IFNAME: '%.64s' is not a name for a network link (1 to %d characters, no / : "
                                    "or blank)",

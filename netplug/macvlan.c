@@ -8,7 +8,6 @@
 #include "../lib/str.h"
 #include "attach.h"
 #include "ipam.h"
-#include "sysctl.h"
 
 struct configuration {
         const char *master; /* NULL: the link of the default route */

@@ -70,11 +70,6 @@ static void release_free(struct release *release) {
 
 #define _cleanup_release_ _cleanup_(release_free)
 
-static void add_once(struct str_list *list, const char *text) {
-        if (text[0] && !str_list_contains(list, text))
-                str_list_add(list, text);
-}
-
 static void note_removed(struct release *release, const struct nft_element *element) {
         size_t *count = &release->removed[release->set].count, *room = &release->removed[release->set].room;
         struct nft_element **items = &release->removed[release->set].items;
@@ -101,13 +96,13 @@ static int sort_element(const struct nft_element *element, void *context) {
         if (!removed && nft_set_is_optional(release->set))
                 nft_waiters_add(&release->waiting[release->set - NFT_SET_WAITING], element);
         release->digest += nft_hash(element->key.bytes, element->key.size);
-        add_once(removed ? &release->chains_left : &release->chains_kept, element->chain);
+        str_list_add_once(removed ? &release->chains_left : &release->chains_kept, element->chain);
         if (forward || release->set == NFT_SET_PUBLISHERS) {
                 struct str_list *links = removed ? release->links_left : release->links_kept;
                 char name[64];
 
                 nft_pass_of_element(release->set, element, name);
-                add_once(&links[forward ? 0 : 1], name);
+                str_list_add_once(&links[forward ? 0 : 1], name);
         }
         return 0;
 }
@@ -265,7 +260,7 @@ static void switch_localnet(struct release *release) {
         for (size_t i = 0; i < left->count; i++)
                 if (!str_list_contains(kept, left->items[i])) {
                         release->localnet(left->items[i], false);
-                        add_once(&release->switched_off, left->items[i]);
+                        str_list_add_once(&release->switched_off, left->items[i]);
                 }
 }
 

@@ -60,11 +60,6 @@ static struct show_link *link_of(struct show_view *view, struct show_network *ne
         return link;
 }
 
-static void add_once(struct str_list *list, const char *text) {
-        if (!str_list_contains(list, text))
-                str_list_add(list, text);
-}
-
 /* --- where it is read -------------------------------------------------------------------------------------------- */
 
 static void add_port(struct show_view *view, struct show_attachment *attachment, const struct nft_fact *fact) {
@@ -85,7 +80,7 @@ static int add_fact(const struct nft_fact *fact, void *context) {
         if (!network)
                 return 0;
         attachment = attachment_of(view, network, fact->container_id, fact->ifname);
-        add_once(&attachment->addresses, cni_address_text(&fact->address, text));
+        str_list_add_once(&attachment->addresses, cni_address_text(&fact->address, text));
         switch (fact->kind) {
         case NFT_MASQUERADED:
                 attachment->masquerade = true;
@@ -119,8 +114,9 @@ static int add_lease(const char *address, const struct lease_owner *owner, void 
         if (owner) {
                 lease->container_id = arena_strdup(arena, owner->container_id);
                 lease->ifname = arena_strdup(arena, owner->ifname);
-                add_once(&attachment_of(reading->view, reading->network, owner->container_id, owner->ifname)->addresses,
-                         address);
+                str_list_add_once(
+                        &attachment_of(reading->view, reading->network, owner->container_id, owner->ifname)->addresses,
+                        address);
         }
         *place = lease;
         return 0;
@@ -167,9 +163,9 @@ static int add_names(const struct cni_attachment *owner, const struct dns_entry 
                 attachment_of(reading->view, reading->network, owner->container_id, owner->ifname);
 
         for (size_t i = 0; i < entry->names.count; i++)
-                add_once(&attachment->names, entry->names.items[i]);
+                str_list_add_once(&attachment->names, entry->names.items[i]);
         for (size_t i = 0; i < entry->addresses.count; i++)
-                add_once(&attachment->addresses, entry->addresses.items[i]);
+                str_list_add_once(&attachment->addresses, entry->addresses.items[i]);
         return 0;
 }
 

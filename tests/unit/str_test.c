@@ -95,6 +95,12 @@ static void splits_and_joins_lists(void **state) {
         assert_true(str_list_contains(&list, "b"));
         joined = str_list_join(&list, "-");
         assert_string_equal(joined, "a--b");
+        str_list_add_once(&list, "b");
+        assert_int_equal(list.count, 3);
+        str_list_add_once(&list, "c");
+        assert_int_equal(list.count, 4);
+        str_list_add_once(&list, "");
+        assert_int_equal(list.count, 4);
 }
 
 static void grows_text(void **state) {
