@@ -11,23 +11,35 @@
 #include "link.h"
 #include "plugin.h"
 
-#define NAME_MAX_SIZE 253
+#define NAME_LONGEST 253
+#define PART_LONGEST 63
+/* docker's short form of an id, which is the hostname of a container that is given none. */
+#define SHORT_ID 12
 /* Until a server that was started or told of new names has to know them. */
 #define ANSWER_TIMEOUT_MS 3000
 #define CHECK_TIMEOUT_MS 500
 
-static bool is_name(const char *text) {
-        size_t size = strlen(text);
+/* Why a text cannot be a name, or NULL. */
+static const char *name_fault(const char *text) {
+        const char *const parts = "a name has letters, digits, _ and -, and single dots within";
+        size_t size = strlen(text), part = 0;
 
-        if (size == 0 || size > NAME_MAX_SIZE || text[0] == '-' || text[0] == '.' || text[size - 1] == '.')
-                return false;
-        for (; *text; text++)
+        if (size == 0 || text[0] == '-' || text[0] == '.' || text[size - 1] == '.')
+                return parts;
+        if (size > NAME_LONGEST)
+                return "a name has 253 characters at most";
+        for (; *text; text++) {
                 if (!isalnum((unsigned char) *text) && *text != '-' && *text != '_' && (*text != '.' || text[1] == '.'))
-                        return false;
-        return true;
+                        return parts;
+                part = *text == '.' ? 0 : part + 1;
+                if (part > PART_LONGEST)
+                        return "a name, or its part between dots, has 63 characters at most";
+        }
+        return NULL;
 }
 
 static int parse_configuration(struct plugin_call *call, struct dns_options *out, struct error *err) {
+        const char *fault;
         size_t count = 0;
         int r;
 
@@ -39,9 +51,10 @@ static int parse_configuration(struct plugin_call *call, struct dns_options *out
                 r = json_get_strings(call->arena, call->conf, "remoteServers", &out->upstreams, &count, err);
         if (r < 0)
                 return r;
-        if (out->domain[0] && !is_name(out->domain))
-                return json_error(json_get(call->conf, "domainName"), err, EINVAL, "'%.64s' is not a domain",
-                                  out->domain);
+        fault = out->domain[0] ? name_fault(out->domain) : NULL;
+        if (fault)
+                return json_error(json_get(call->conf, "domainName"), err, EINVAL, "'%.64s' is not a domain: %s",
+                                  out->domain, fault);
         if (count == 0)
                 out->upstreams = NULL;
         for (size_t i = 0; i < count; i++) {
@@ -56,12 +69,9 @@ static int parse_configuration(struct plugin_call *call, struct dns_options *out
 
 /* --- what there is to tell --------------------------------------------------------------------------------------- */
 
-static int add_name(const struct json *where, const char *name, struct dns_entry *entry, struct error *err) {
-        if (!is_name(name))
-                return json_error(where, err, EINVAL, "'%.64s' cannot be a name of a host", name);
+static void add_name(const char *name, struct dns_entry *entry) {
         if (!str_list_contains(&entry->names, name))
                 str_list_add(&entry->names, name);
-        return 0;
 }
 
 /* runtimeConfig.aliases: a list, or lists by the name of the network. */
@@ -75,25 +85,46 @@ static int add_aliases(struct plugin_call *call, struct dns_entry *entry, struct
                 return 0;
         r = json_expect(aliases, JSON_ARRAY, err);
         for (const struct json *alias = aliases->first; r >= 0 && alias; alias = alias->next) {
+                const char *fault;
+
                 r = json_expect(alias, JSON_STRING, err);
-                if (r >= 0)
-                        r = add_name(alias, alias->text, entry, err);
+                if (r < 0)
+                        return r;
+                fault = name_fault(alias->text);
+                if (fault)
+                        return json_error(alias, err, EINVAL, "'%.64s' cannot be a name of a host: %s", alias->text,
+                                          fault);
+                add_name(alias->text, entry);
         }
         return r;
 }
 
+/* The container's id, or what of it a name has room for. */
+static const char *id_name(struct plugin_call *call) {
+        const char *id = call->container_id;
+        int size = SHORT_ID;
+
+        if (strlen(id) <= PART_LONGEST)
+                return id;
+        while (size > 1 && id[size - 1] == '.')
+                size--;
+        return arena_printf(call->arena, "%.*s", size, id);
+}
+
 /* The container's own name is what engines pass as the pod's, else its id. */
 static int add_names(struct plugin_call *call, struct dns_entry *entry, struct error *err) {
-        const char *name = plugin_argument(call, "K8S_POD_NAME");
-        int r;
+        const char *name = plugin_argument(call, "K8S_POD_NAME"), *from = "CNI_ARGS: K8S_POD_NAME", *fault;
 
-        if (str_empty(name))
-                name = call->container_id;
-        if (!is_name(name))
+        if (str_empty(name)) {
+                name = id_name(call);
+                from = "CNI_CONTAINERID";
+        }
+        fault = name_fault(name);
+        if (fault)
                 return plugin_fail(call, CNI_CODE_INVALID_ENVIRONMENT, err, EINVAL,
-                                   "CNI_ARGS: K8S_POD_NAME: '%.64s' cannot be a name of a host", name);
-        r = add_name(NULL, name, entry, err);
-        return r < 0 ? r : add_aliases(call, entry, err);
+                                   "%s: '%.64s' cannot be a name of a host: %s", from, name, fault);
+        add_name(name, entry);
+        return add_aliases(call, entry, err);
 }
 
 struct server_search {

@@ -154,6 +154,32 @@ server_pids() {
         assert_cni_error 7 "br-plain has no address" "isGateway"
 }
 
+@test "a container without a name whose id is longer than a name may be is known by the first 12 characters" {
+        require_program dig
+        export NETNS=/run/netns/$HOST_NETNS-c1
+        id=0123456789ab$(printf 'c%.0s' {1..52})
+        RESULT=$(cni ADD bridge "$id" "$(bridge_conf)")
+        cni ADD dnsname "$id" "$(named_conf)"
+        assert_equal "$(ask c1 0123456789ab.dns.test)" 10.77.0.2
+        run cni CHECK dnsname "$id" "$(named_conf)"
+        assert_success
+        cni DEL dnsname "$id" "$(named_conf)"
+        refute_exists "$DNS/$NETWORK"
+        # 63 characters are a name.
+        cni ADD dnsname "${id%?}" "$(named_conf)"
+        assert_equal "$(ask c1 "${id%?}.dns.test")" 10.77.0.2
+        cni DEL dnsname "${id%?}" "$(named_conf)"
+        for alias in "$id" "www.$id"; do
+                run cni ADD dnsname c1 "$(named_conf ".runtimeConfig.aliases = [\"$alias\"]")"
+                assert_cni_error 7 "runtimeConfig.aliases[0]" "${alias:0:64}" "63 characters at most"
+                refute_output_contains "port 53"
+        done
+        CNI_ARGS="K8S_POD_NAME=$id" run cni ADD dnsname c1 "$(named_conf)"
+        assert_cni_error 4 "K8S_POD_NAME" "$id" "63 characters at most"
+        refute_output_contains "port 53"
+        refute_exists "$DNS/$NETWORK"
+}
+
 @test "the server of another host's network of the same name is left alone" {
         name_container c1 web
         ours=$(server_pids)
