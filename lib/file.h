@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,6 +18,9 @@
  * Returns 0 or a negative errno; the message names the path.
  */
 int file_read(int dir_fd, const char *path, size_t max, char **out, size_t *size, struct error *err);
+
+/** The longest name of a file that is written here: ".PID.tmp" is appended to it for a while. */
+#define FILE_NAME_LONGEST (NAME_MAX - 12)
 
 /**
  * Replaces a file at once: written to a temporary name with O_EXCL, fsynced, renamed.

@@ -42,6 +42,23 @@ char *str_format(const char *format, ...) {
         return text;
 }
 
+uint64_t str_hash(const void *data, size_t size) {
+        const unsigned char *bytes = data;
+        uint64_t hash = 0xcbf29ce484222325;
+
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ bytes[i]) * 0x100000001b3;
+        return hash;
+}
+
+char *str_shorten(const char *text, size_t max) {
+        size_t size = strlen(text);
+
+        if (size <= max)
+                return xstrdup(text);
+        return str_format("%.*s~%016llx", (int) max - 17, text, (unsigned long long) str_hash(text, size));
+}
+
 void str_buf_free(struct str_buf *buf) {
         free(buf->data);
         *buf = (struct str_buf){0};

@@ -25,6 +25,15 @@ bool str_ends_with(const char *text, const char *suffix);
 /** printf into new memory; the caller frees it. Never NULL. */
 char *str_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
+/** A number that keeps texts, or keys, apart (FNV-1a). Nothing may depend on its strength. */
+uint64_t str_hash(const void *data, size_t size);
+
+/**
+ * A text of `max` bytes at most: a longer one ends in "~" and the 16 digits of its hash. The caller frees it.
+ * @max: more than 17
+ */
+char *str_shorten(const char *text, size_t max) __attribute__((returns_nonnull));
+
 /* Text that grows. Initialise with {0}; `data` is NULL or NUL-terminated. */
 struct str_buf {
         char *data;

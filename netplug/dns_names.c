@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,10 +58,14 @@ void dns_entry_free(struct dns_entry *entry) {
 }
 
 #define SUFFIX ".names"
+/* With the longest name of a link, ":" and the suffix behind it, that is as long as a file's name may be. */
+#define ID_LONGEST (FILE_NAME_LONGEST - (IFNAMSIZ - 1) - sizeof(SUFFIX))
 
 /* Neither an id nor a link's name holds a colon. */
 static char *entry_name(const struct cni_attachment *owner) {
-        return str_format("%s:%s" SUFFIX, owner->container_id, owner->ifname);
+        _cleanup_free_ char *id = str_shorten(owner->container_id, ID_LONGEST);
+
+        return str_format("%s:%s" SUFFIX, id, owner->ifname);
 }
 
 int dns_names_put(struct dns_names *names, const struct cni_attachment *owner, const struct dns_entry *entry,

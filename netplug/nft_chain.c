@@ -191,7 +191,7 @@ static void gate_name(const struct nft_conditions *conditions, char name[64]) {
                                condition->kind <= NFT_DESTINATION ? cni_address_cidr(&condition->network, text)
                                                                   : condition->link);
         }
-        (void) snprintf(name, 64, "gate_%016llx", (unsigned long long) nft_hash(all.data, all.size));
+        (void) snprintf(name, 64, "gate_%016llx", (unsigned long long) str_hash(all.data, all.size));
 }
 
 int nft_stage_gate_chain(struct nft_session *session, const struct nft_conditions *conditions, char name[64]) {

@@ -3,28 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/cleanup.h"
 #include "nft_table.h"
-
-/* FNV-1a: only to keep shortened names apart, nothing depends on its strength. */
-uint64_t nft_hash(const void *data, size_t size) {
-        const unsigned char *bytes = data;
-        uint64_t hash = 0xcbf29ce484222325;
-
-        for (size_t i = 0; i < size; i++)
-                hash = (hash ^ bytes[i]) * 0x100000001b3;
-        return hash;
-}
 
 /* Appends a name, shortened when it is longer than `max` so that a comment holds all three. */
 static void add_name(char comment[NFT_COMMENT_SIZE], const char *name, size_t max) {
+        _cleanup_free_ char *shortened = str_shorten(name, max);
         size_t used = strlen(comment);
-        const char *space = used ? " " : "";
 
-        if (strlen(name) <= max)
-                (void) snprintf(comment + used, NFT_COMMENT_SIZE - used, "%s%s", space, name);
-        else
-                (void) snprintf(comment + used, NFT_COMMENT_SIZE - used, "%s%.*s~%016llx", space, (int) max - 17, name,
-                                (unsigned long long) nft_hash(name, strlen(name)));
+        (void) snprintf(comment + used, NFT_COMMENT_SIZE - used, "%s%s", used ? " " : "", shortened);
 }
 
 /* "NETWORK CONTAINER IFNAME": none of the three holds a space. */

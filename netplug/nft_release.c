@@ -95,7 +95,7 @@ static int sort_element(const struct nft_element *element, void *context) {
                 release->kept[release->set]++;
         if (!removed && nft_set_is_optional(release->set))
                 nft_waiters_add(&release->waiting[release->set - NFT_SET_WAITING], element);
-        release->digest += nft_hash(element->key.bytes, element->key.size);
+        release->digest += str_hash(element->key.bytes, element->key.size);
         str_list_add_once(removed ? &release->chains_left : &release->chains_kept, element->chain);
         if (forward || release->set == NFT_SET_PUBLISHERS) {
                 struct str_list *links = removed ? release->links_left : release->links_kept;

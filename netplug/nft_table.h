@@ -276,8 +276,6 @@ void nft_owner_comment(const char *network, const char *container_id, const char
                        char comment[NFT_COMMENT_SIZE]);
 /** True if the element with that comment is of an attachment of the container, in whatever network. */
 bool nft_owner_is_container(const char *comment, const char *container_id);
-/** A number that keeps texts, or keys, apart. */
-uint64_t nft_hash(const void *data, size_t size);
 
 /* The comments of an owner's elements, worked out once for all that they are compared with. */
 struct nft_owner_texts {

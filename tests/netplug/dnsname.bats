@@ -180,6 +180,25 @@ server_pids() {
         refute_exists "$DNS/$NETWORK"
 }
 
+@test "names of ids that are too long for a file's name are kept apart and found by CHECK, DEL and GC" {
+        export NETNS=/run/netns/$HOST_NETNS-c1
+        start=$(printf 'a%.0s' {1..254})
+        RESULT=$(cni ADD bridge c1 "$(bridge_conf)")
+        cni DEL dnsname "${start}b" "$(named_conf)"
+        for id in "${start}b" "${start}c"; do
+                cni ADD dnsname "$id" "$(named_conf)"
+                cni CHECK dnsname "$id" "$(named_conf)"
+                IFNAME=averylonglink-1 cni ADD dnsname "$id" "$(named_conf)"
+        done
+        assert_equal "$(ls "$DNS/$NETWORK/names" | wc -l)" 4
+        valid="[{containerID: \"${start}b\", ifname: \"eth0\"}, {containerID: \"${start}b\", ifname: \"averylonglink-1\"}]"
+        cni GC dnsname c1 "$(named_conf ".[\"cni.dev/valid-attachments\"] = $valid")"
+        assert_equal "$(ls "$DNS/$NETWORK/names" | wc -l)" 2
+        cni DEL dnsname "${start}b" "$(named_conf)"
+        IFNAME=averylonglink-1 cni DEL dnsname "${start}b" "$(named_conf)"
+        refute_exists "$DNS/$NETWORK"
+}
+
 @test "the server of another host's network of the same name is left alone" {
         name_container c1 web
         ours=$(server_pids)

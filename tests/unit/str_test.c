@@ -113,6 +113,18 @@ static void grows_text(void **state) {
         assert_int_equal(strlen(buf.data), 3890);
 }
 
+static void shortens_to_a_size(void **state) {
+        _cleanup_free_ char *whole = str_shorten("a-name-of-twenty-bytes", 22),
+                            *one = str_shorten("a-name-of-twenty-bytes", 21),
+                            *other = str_shorten("a-name-of-twenty-bytez", 21);
+
+        (void) state;
+        assert_string_equal(whole, "a-name-of-twenty-bytes");
+        assert_int_equal(strlen(one), 21);
+        assert_memory_equal(one, "a-na~", 5);
+        assert_string_not_equal(one, other);
+}
+
 static void tells_what_is_utf8(void **state) {
         static const char *const good[] = {"", "a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
         /* Cut short, overlong, a surrogate, beyond the last character, a byte that never occurs. */
@@ -149,6 +161,7 @@ int main(void) {
                 cmocka_unit_test(reads_lists_of_numbers),
                 cmocka_unit_test(splits_and_joins_lists),
                 cmocka_unit_test(grows_text),
+                cmocka_unit_test(shortens_to_a_size),
                 cmocka_unit_test(tells_what_is_utf8),
                 cmocka_unit_test(errors_read_outside_in),
         };
