@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <resolv.h>
@@ -18,6 +20,7 @@
 
 #include "../lib/cleanup.h"
 #include "../lib/file.h"
+#include "../lib/log.h"
 #include "../lib/path.h"
 #include "../lib/process.h"
 
@@ -26,6 +29,8 @@
 #define FILE_MAX ((size_t) 1024 * 1024)
 /* Between two questions that went unanswered. */
 #define ASK_AGAIN_MS 50
+/* dnsmasq's exit status where an address or port cannot be had. */
+#define EXIT_NETWORK 2
 
 int dns_server_program(char **out, struct error *err) {
         static const char *const usual[] = {"/usr/sbin", "/usr/bin", "/sbin", "/usr/local/sbin"};
@@ -66,19 +71,49 @@ static bool has_argument(pid_t pid, const char *argument) {
         return false;
 }
 
-/*
- * A process of another network namespace may have the same argument: that of a host that sees our processes, but has
- * a /run of its own. Who may not look (that takes CAP_SYS_PTRACE) goes by the argument.
- */
-static bool is_server(pid_t pid, const char *argument) {
-        _cleanup_free_ char *path = str_format("/proc/%d/ns/net", (int) pid);
+static bool shares_namespace(pid_t pid, const char *kind) {
+        _cleanup_free_ char *our_path = str_format("/proc/self/ns/%s", kind),
+                            *its_path = str_format("/proc/%d/ns/%s", (int) pid, kind);
         struct stat ours, its;
 
-        if (!has_argument(pid, argument))
-                return false;
-        if (stat("/proc/self/ns/net", &ours) < 0 || stat(path, &its) < 0)
+        if (stat(our_path, &ours) < 0 || stat(its_path, &its) < 0)
                 return errno == EACCES || errno == EPERM;
         return ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
+}
+
+/* dnsmasq gives root's rights up, but not the one to listen at port 53. */
+static bool may_listen(pid_t pid) {
+        _cleanup_free_ char *path = str_format("/proc/%d/status", (int) pid), *text = NULL;
+        const char *rights;
+
+        if (file_read(AT_FDCWD, path, FILE_MAX, &text, NULL, NULL) < 0)
+                return false;
+        rights = strstr(text, "\nCapEff:");
+        return rights && strtoull(rights + strlen("\nCapEff:"), NULL, 16) & (UINT64_C(1) << CAP_NET_BIND_SERVICE);
+}
+
+/* By the name of the program: an upgrade may have replaced its file, and PATH may lead to another one by now. */
+static bool runs_dnsmasq(pid_t pid) {
+        _cleanup_free_ char *path = str_format("/proc/%d/exe", (int) pid);
+        char program[PATH_MAX];
+        const char *name;
+        ssize_t size = readlink(path, program, sizeof(program) - 1);
+
+        if (size < 0)
+                return errno == EACCES || errno == EPERM;
+        program[size] = '\0';
+        name = strrchr(program, '/');
+        return name && strstr(name, "dnsmasq");
+}
+
+/*
+ * Others may have the same argument: the server of a host that sees our processes, but has a network namespace and a
+ * /run of its own; or whatever any user starts with it, be it dnsmasq in a user namespace where it has all rights.
+ * Who may not look (that takes CAP_SYS_PTRACE) goes by the argument.
+ */
+static bool is_server(pid_t pid, const char *argument) {
+        return has_argument(pid, argument) && shares_namespace(pid, "net") && shares_namespace(pid, "user") &&
+               may_listen(pid) && runs_dnsmasq(pid);
 }
 
 /*
@@ -119,6 +154,8 @@ static int stop(const struct dns_names *names, struct error *err) {
         while ((fd = find_process(names)) >= 0) {
                 int r = process_signal(fd, SIGTERM);
 
+                /* One that was stopped ends when it goes on. */
+                (void) process_signal(fd, SIGCONT);
                 if (r >= 0 && process_wait_pidfd(fd, STOP_TIMEOUT_MS) == 0) {
                         (void) process_signal(fd, SIGKILL);
                         r = process_wait_pidfd(fd, STOP_TIMEOUT_MS) == 1 ? 0 : -EBUSY;
@@ -135,6 +172,7 @@ static int start(const struct dns_names *names, const struct str_list *servers, 
         _cleanup_free_ char *program = NULL, *argument = configuration_argument(names), *all = NULL;
         struct process_options options = {
                 .capture_output = true, .capture_errors = true, .timeout_ns = START_TIMEOUT_NS};
+        const char *reason;
         int r = dns_server_program(&program, err);
 
         if (r < 0)
@@ -146,12 +184,13 @@ static int start(const struct dns_names *names, const struct str_list *servers, 
         if (process_exit_code(result.status) == 0)
                 return 0;
         all = str_list_join(servers, ", ");
-        (void) error_set(err, EIO, "the name server at %s cannot be started: %.*s", all,
-                         (int) strcspn(str_empty(result.errors) ? "no reason given" : result.errors, "\n"),
-                         str_empty(result.errors) ? "no reason given" : result.errors);
-        return error_hint(err,
-                          "another server may hold port 53 at all addresses of this host: let it listen at its own "
-                          "alone");
+        /* dnsmasq begins with an empty line. */
+        reason = result.errors ? result.errors + strspn(result.errors, "\n") : "";
+        if (reason[0] == '\0')
+                reason = "no reason given";
+        r = error_set(err, EIO, "the name server at %s cannot be started: %.*s", all, (int) strcspn(reason, "\n"),
+                      reason);
+        return process_exit_code(result.status) == EXIT_NETWORK ? error_hint(err, DNS_PORT_HINT) : r;
 }
 
 /* --- the files it reads ------------------------------------------------------------------------------------------ */
@@ -240,11 +279,48 @@ static void tell_others(const char *network) {
         }
 }
 
-int dns_server_update(struct dns_names *names, const char *network, const struct dns_options *options,
+/*
+ * Writes what follows from the configuration.
+ * @offered: set to 1 if other networks have to be told
+ * Returns 1 if the server has to be started again, 0 if not, or a negative errno.
+ */
+static int write_options(const struct dns_names *names, const char *network, const struct dns_options *options,
+                         const struct str_list *servers, int *offered, struct error *err) {
+        _cleanup_str_buf_ struct str_buf offers = {0};
+        int changed = 0, r = 0;
+
+        if (options->multi_domain) {
+                read_offers(network, &offers);
+                r = write_file(names, "domains", offers.data ? offers.data : "", err);
+        }
+        if (r >= 0)
+                r = changed = write_configuration(names, options, servers, err);
+        if (r >= 0)
+                r = *offered = write_offer(names, options, servers, err);
+        return r < 0 ? r : changed;
+}
+
+static int start_again(const struct dns_names *names, const struct str_list *servers, bool required,
+                       struct error *err) {
+        _cleanup_free_ char *text = NULL;
+        struct error own = {0};
+        int r = stop(names, err);
+
+        if (r < 0)
+                return r;
+        r = start(names, servers, required ? err : &own);
+        if (r >= 0 || required)
+                return r;
+        text = error_text(&own);
+        log_warning("%s", text);
+        return 0;
+}
+
+int dns_server_update(struct dns_names *names, const char *network, const struct dns_options *options, bool required,
                       struct error *err) {
-        _cleanup_str_buf_ struct str_buf hosts = {0}, offers = {0};
+        _cleanup_str_buf_ struct str_buf hosts = {0};
         _cleanup_str_list_ struct str_list servers = {0};
-        int count = dns_names_read(names, &hosts, &servers, err), changed = 0, offered, r;
+        int count = dns_names_read(names, &hosts, &servers, err), changed = 0, offered = 0, r;
 
         if (count < 0)
                 return count;
@@ -256,23 +332,14 @@ int dns_server_update(struct dns_names *names, const char *network, const struct
                 return r;
         }
         r = write_file(names, "hosts", hosts.data ? hosts.data : "", err);
-        if (r >= 0 && options->multi_domain) {
-                read_offers(network, &offers);
-                r = write_file(names, "domains", offers.data ? offers.data : "", err);
-        }
-        if (r >= 0)
-                r = changed = write_configuration(names, options, &servers, err);
-        if (r >= 0)
-                r = offered = write_offer(names, options, &servers, err);
+        if (r >= 0 && options)
+                r = changed = write_options(names, network, options, &servers, &offered, err);
         if (r < 0)
                 return r;
-        if (!changed && dns_server_is_running(names)) {
+        if (!changed && dns_server_is_running(names))
                 reload(names);
-        } else {
-                r = stop(names, err);
-                if (r >= 0)
-                        r = start(names, &servers, err);
-        }
+        else
+                r = start_again(names, &servers, required, err);
         if (r >= 0 && offered)
                 tell_others(network);
         return r;
@@ -340,7 +407,7 @@ int dns_server_ask(const char *server, const char *name, const char *address_tex
         size = res_mkquery(ns_o_query, name, ns_c_in, address.family == AF_INET ? ns_t_a : ns_t_aaaa, NULL, 0, NULL,
                            question, sizeof(question));
         if (size < 0)
-                return error_set(err, EINVAL, "'%s' cannot be asked for", name);
+                return error_set(err, EINVAL, "'%s' cannot be asked for: no name is that long", name);
         for (int waited = 0; fd >= 0 && waited <= timeout_ms; waited += ASK_AGAIN_MS) {
                 struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
                 ssize_t got = 0;

@@ -9,6 +9,9 @@
 #include "../spec/cni.h"
 #include "dns_names.h"
 
+/* The remedy where a server cannot listen, or is not heard. */
+#define DNS_PORT_HINT "another server may hold port 53 at all addresses of this host: let it listen at its own alone"
+
 /* What the configuration asks of the server. */
 struct dns_options {
         const char *domain;     /* "": none */
@@ -22,8 +25,10 @@ int dns_server_program(char **out, struct error *err);
 /**
  * Makes the server know what the network's names are now: starts it, lets it read them anew or,
  * where it has to listen elsewhere, starts it again. Stops it when there are no names.
+ * @options: NULL: it keeps those it has
+ * @required: if not, a server that cannot be started is worth a warning and no error
  */
-int dns_server_update(struct dns_names *names, const char *network, const struct dns_options *options,
+int dns_server_update(struct dns_names *names, const char *network, const struct dns_options *options, bool required,
                       struct error *err);
 
 /** Returns 1 if the network's server runs, 0 if not. */

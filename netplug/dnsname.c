@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../lib/cleanup.h"
+#include "../lib/log.h"
 #include "../lib/str.h"
 #include "attach.h"
 #include "dns_names.h"
@@ -232,7 +233,11 @@ static void fill_result(struct plugin_call *call, const struct dns_entry *entry,
         result->dns.search = put_before(call, &domain, result->dns.search);
 }
 
-/* Takes the attachment's names back, or for GC those of all that are not valid. */
+/*
+ * Takes the attachment's names back, or for GC those of all that are not valid. They are gone then, whether the server
+ * of those that stay can be started or not.
+ * @options: NULL: the server keeps those it has
+ */
 static int release(struct plugin_call *call, const struct dns_options *options, struct error *err) {
         _cleanup_dns_names_ struct dns_names names = DNS_NAMES_CLOSED;
         const struct cni_attachment own = own_attachment(call);
@@ -242,7 +247,7 @@ static int release(struct plugin_call *call, const struct dns_options *options, 
                 return r;
         r = call->command == PLUGIN_GC ? dns_names_collect(&names, call->valid, call->valid_count, err)
                                        : dns_names_remove(&names, &own, err);
-        return r < 0 ? r : dns_server_update(&names, call->network, options, err);
+        return r < 0 ? r : dns_server_update(&names, call->network, options, false, err);
 }
 
 static int publish(struct plugin_call *call, const struct dns_entry *entry, const struct dns_options *options,
@@ -254,14 +259,13 @@ static int publish(struct plugin_call *call, const struct dns_entry *entry, cons
         if (r >= 0)
                 r = dns_names_put(&names, &own, entry, err);
         if (r >= 0)
-                r = dns_server_update(&names, call->network, options, err);
+                r = dns_server_update(&names, call->network, options, true, err);
         if (r < 0)
                 return r;
+        /* Others need not wait for the answer. Who starts the server again meanwhile, does so with our names. */
+        dns_names_close(&names);
         r = ask_servers(entry, options, ANSWER_TIMEOUT_MS, err);
-        return r < 0 ? error_hint(err,
-                                  "another server may hold port 53 at all addresses of this host: let it listen at "
-                                  "its own alone")
-                     : 0;
+        return r == -ETIMEDOUT ? error_hint(err, DNS_PORT_HINT) : r;
 }
 
 static int dnsname_add(struct plugin_call *call, struct cni_result *result, struct error *err) {
@@ -289,11 +293,15 @@ static int dnsname_add(struct plugin_call *call, struct cni_result *result, stru
         return r;
 }
 
+/* DEL and GC. */
 static int dnsname_del(struct plugin_call *call, struct error *err) {
         struct dns_options options;
-        int r = parse_configuration(call, &options, err);
+        struct error own = {0};
 
-        return r < 0 ? r : release(call, &options, err);
+        if (parse_configuration(call, &options, &own) >= 0)
+                return release(call, &options, err);
+        log_warning("%s: %s goes on without", own.message, call->command_name);
+        return release(call, NULL, err);
 }
 
 static int dnsname_check(struct plugin_call *call, struct error *err) {
@@ -317,6 +325,7 @@ static int dnsname_check(struct plugin_call *call, struct error *err) {
                 (void) error_set(err, ENOENT, "the name server of network %s does not run", call->network);
                 return error_hint(err, "the next ADD starts it again");
         }
+        dns_names_close(&names);
         return ask_servers(&entry, &options, CHECK_TIMEOUT_MS, err);
 }
 

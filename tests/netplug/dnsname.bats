@@ -46,6 +46,19 @@ server_pids() {
         pgrep -f -- "--conf-file=$DNS/$NETWORK/dnsmasq.conf" || true
 }
 
+# take_port: another server listens at port 53 of all addresses; sets SPAWNED.
+take_port() {
+        spawn nsenter --net="/run/netns/$HOST_NETNS" -- socat UDP6-LISTEN:53,ipv6only=0 -
+        SERVERS+=("$SPAWNED")
+        wait_until in_host bash -c "ss -Hlun 'sport = 53' | grep -q ."
+}
+
+# kill_server: as if it had crashed.
+kill_server() {
+        kill -9 "$(server_pids)"
+        wait_while in_host bash -c "ss -Hlun 'sport = 53' | grep -q ."
+}
+
 @test "containers find each other by name and alias, on both address families, as soon as ADD is done" {
         require_program dig
         name_container c1 web www shop
@@ -76,8 +89,7 @@ server_pids() {
 @test "a server that died is told by CHECK and started again by the next ADD" {
         require_program dig
         name_container c1 web
-        kill -9 "$(server_pids)"
-        wait_until [ -z "$(server_pids)" ]
+        kill_server
         run cni CHECK dnsname c1 "$(named_conf)"
         assert_cni_error 100 "name server of network $NETWORK does not run" "next ADD"
         name_container c2 db
@@ -143,11 +155,9 @@ server_pids() {
         assert_cni_error 7 domainName "a b"
         run cni ADD dnsname c1 "$(named_conf 'del(.prevResult)')"
         assert_cni_error 7 prevResult
-        spawn nsenter --net="/run/netns/$HOST_NETNS" -- socat UDP6-LISTEN:53,ipv6only=0 -
-        SERVERS+=("$SPAWNED")
-        wait_until in_host bash -c "ss -Hlun 'sport = 53' | grep -q ."
+        take_port
         run cni ADD dnsname c1 "$(named_conf)"
-        assert_cni_error 100 "10.77.0.1" "port 53"
+        assert_cni_error 100 "10.77.0.1" "failed to create listening socket" "Address already in use" "port 53"
         refute_exists "$DNS/$NETWORK"
         RESULT=$(cni ADD bridge c2 "$(bridge_conf '.bridge = "br-plain" | .isDefaultGateway = false | .isGateway = false')")
         run cni ADD dnsname c2 "$(named_conf)"
@@ -196,6 +206,131 @@ server_pids() {
         assert_equal "$(ls "$DNS/$NETWORK/names" | wc -l)" 2
         cni DEL dnsname "${start}b" "$(named_conf)"
         IFNAME=averylonglink-1 cni DEL dnsname "${start}b" "$(named_conf)"
+        refute_exists "$DNS/$NETWORK"
+}
+
+@test "DEL and GC take names back where the server of those that stay cannot be started" {
+        for name in c3 c4; do
+                make_container $name
+        done
+        for name in c1 c2 c3 c4; do
+                name_container $name $name
+        done
+        kill_server
+        take_port
+        run cni DEL dnsname c1 "$(named_conf)"
+        assert_success
+        assert_output_contains "cannot be started" "Address already in use"
+        run cni GC dnsname c1 "$(named_conf '.["cni.dev/valid-attachments"] = [{containerID: "c3", ifname: "eth0"}, {containerID: "c4", ifname: "eth0"}]')"
+        assert_success
+        assert_output_contains "cannot be started"
+        run unshare --mount bash -c "mount --bind /dev/null /usr/sbin/dnsmasq; $(declare -f cni in_host); \
+                HOST_NETNS=$HOST_NETNS CNI_PLUGINS=$CNI_PLUGINS; cni DEL dnsname c3 '$(named_conf)'"
+        assert_success
+        assert_output_contains "not installed"
+        assert_equal "$(ls "$DNS/$NETWORK/names")" c4:eth0.names
+        cni DEL dnsname c4 "$(named_conf)"
+        refute_exists "$DNS/$NETWORK"
+}
+
+@test "what dnsmasq says of its failure is told, without a hint that has nothing to do with it" {
+        RESULT=$(cni ADD bridge c1 "$(bridge_conf)")
+        printf '#!/bin/sh\nprintf "\\ndnsmasq: bad option at line 3\\n" >&2\nexit 1\n' >"$BATS_TEST_TMPDIR/dnsmasq"
+        chmod +x "$BATS_TEST_TMPDIR/dnsmasq"
+        PATH=$BATS_TEST_TMPDIR:$PATH run cni ADD dnsname c1 "$(named_conf)"
+        assert_cni_error 100 "cannot be started: dnsmasq: bad option at line 3"
+        refute_output_contains "port 53"
+}
+
+@test "a server that does not answer does not hold up other networks" {
+        name_container c1 web
+        stopped=$(server_pids)
+        kill -STOP "$stopped"
+        RESULT=$(cni ADD bridge c2 "$(bridge_conf)")
+        cni ADD dnsname c2 "$(named_conf)" >"$BATS_TEST_TMPDIR/answer" 2>/dev/null 3>&- &
+        asking=$!
+        wait_until [ -e "$DNS/$NETWORK/names/c2:eth0.names" ]
+        # Nobody is held up by the lock of all names, while that ADD asks for three seconds.
+        wait_until -t 2 flock --nonblock "$DNS/.lock" true
+        not wait $asking
+        output=$(cat "$BATS_TEST_TMPDIR/answer")
+        status=1
+        assert_cni_error 100 "10.77.0.1 does not answer" "port 53"
+        kill -CONT "$stopped"
+        # Nor by the end of a server that is stopped.
+        kill -STOP "$stopped"
+        begin=${EPOCHREALTIME/./}
+        cni DEL dnsname c1 "$(named_conf)"
+        [ $((${EPOCHREALTIME/./} - begin)) -lt $((1500000 * ${WAIT_FACTOR:-1})) ]
+        assert_equal "$(server_pids)" ""
+}
+
+@test "no process that only has the server's argument counts as the server" {
+        require_program dig setpriv
+        name_container c1 web
+        kill_server
+        argument=--conf-file=$DNS/$NETWORK/dnsmasq.conf
+        # Another program of root's, and dnsmasq of a user who may not listen at port 53, or only in a user namespace.
+        mkfifo "$BATS_TEST_TMPDIR/never"
+        spawn nsenter --net="/run/netns/$HOST_NETNS" -- bash -c "exec 3<>'$BATS_TEST_TMPDIR/never'; read -r <&3" bash "$argument"
+        SERVERS+=("$SPAWNED")
+        port=5353
+        for unshare in "" "unshare --user --map-root-user"; do
+                spawn nsenter --net="/run/netns/$HOST_NETNS" -- setpriv --reuid=65534 --regid=65534 --clear-groups \
+                        $unshare dnsmasq --no-daemon --port=$((++port)) "$argument"
+                SERVERS+=("$SPAWNED")
+                wait_until in_host bash -c "ss -Hlunp 'sport = $port' | grep -q 'pid=$SPAWNED,'"
+        done
+        run cni CHECK dnsname c1 "$(named_conf)"
+        assert_cni_error 100 "name server of network $NETWORK does not run"
+        name_container c2 db
+        assert_equal "$(ask c2 web)" 10.77.0.2
+        cni DEL dnsname c1 "$(named_conf)"
+        cni DEL dnsname c2 "$(named_conf)"
+        refute_exists "$DNS/$NETWORK"
+        for pid in "${SERVERS[@]}"; do
+                kill -0 "$pid"
+        done
+}
+
+@test "a server whose program was replaced by an upgrade is still the server" {
+        require_program dig
+        mkdir "$BATS_TEST_TMPDIR/bin"
+        cp /usr/sbin/dnsmasq "$BATS_TEST_TMPDIR/bin/dnsmasq"
+        PATH=$BATS_TEST_TMPDIR/bin:$PATH name_container c1 web
+        ours=$(server_pids)
+        cp /usr/sbin/dnsmasq "$BATS_TEST_TMPDIR/bin/new"
+        mv "$BATS_TEST_TMPDIR/bin/new" "$BATS_TEST_TMPDIR/bin/dnsmasq"
+        run readlink "/proc/$ours/exe"
+        assert_output_contains "bin/dnsmasq (deleted)"
+        run cni CHECK dnsname c1 "$(named_conf)"
+        assert_success
+        name_container c2 db
+        assert_equal "$(server_pids)" "$ours"
+        cni DEL dnsname c1 "$(named_conf)"
+        cni DEL dnsname c2 "$(named_conf)"
+        assert_equal "$(server_pids)" ""
+}
+
+@test "DEL and GC take names back whatever is wrong with the options, and the server keeps those it has" {
+        require_program dig
+        for name in c3 c4; do
+                make_container $name
+        done
+        for name in c1 c2 c3 c4; do
+                name_container $name $name
+        done
+        before=$(cat "$DNS/$NETWORK/dnsmasq.conf")
+        ours=$(server_pids)
+        cni DEL dnsname c1 "$(named_conf '.remoteServers = ["nonsense"]')"
+        cni DEL dnsname c2 "$(named_conf '.domainName = "a b"')"
+        cni GC dnsname c1 "$(named_conf '.multiDomain = "yes" | .["cni.dev/valid-attachments"] = [{containerID: "c4", ifname: "eth0"}]')"
+        assert_equal "$(ls "$DNS/$NETWORK/names")" c4:eth0.names
+        assert_equal "$(cat "$DNS/$NETWORK/dnsmasq.conf")" "$before"
+        assert_equal "$(server_pids)" "$ours"
+        assert_equal "$(ask c4 c4.dns.test)" "$(address_of "$RESULT")"
+        wait_until -t 2 bash -c "[ -z \"\$(nsenter --net=/run/netns/$HOST_NETNS-c4 dig +short @10.77.0.1 c3.dns.test)\" ]"
+        cni DEL dnsname c4 "$(named_conf '.remoteServers = 7')"
         refute_exists "$DNS/$NETWORK"
 }
 
