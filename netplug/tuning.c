@@ -1,62 +1,27 @@
 /* The plugin tuning: settings of the container's network and of its link, taken back at DEL. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <regex.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "../lib/cleanup.h"
 #include "../lib/file.h"
 #include "../lib/log.h"
-#include "../lib/path.h"
 #include "../lib/str.h"
 #include "attach.h"
 #include "sysctl.h"
+#include "tuning_record.h"
 
 #define DATA_DIR "/run/cni/tuning"
 /* One regular expression a line; where there is no such file, every setting of the network is allowed. */
 #define ALLOW_LIST "/etc/cni/tuning/allowlist.conf"
 #define ALLOW_LIST_MAX ((size_t) 256 * 1024)
-#define RECORD_MAX ((size_t) 256 * 1024)
-#define QUEUE_MAX 1000000
 
-enum choice { AS_IT_IS = -1, OFF, ON };
-
-struct setting {
-        const char *name; /* as in the configuration */
-        const char *path; /* below /proc/sys/net */
-        const char *value;
-};
-
-struct configuration {
-        const char *data_dir;
-        struct setting *settings;
-        size_t setting_count;
-        char mac[LINK_MAC_SIZE];
-        int64_t mtu;
-        int64_t queue;
-        enum choice promiscuous;
-        enum choice all_multicast;
-};
-
-static const struct {
-        const char *key;
-        size_t offset;
-        unsigned int flag;
-} flags[] = {{"promisc", offsetof(struct configuration, promiscuous), IFF_PROMISC},
-             {"allmulti", offsetof(struct configuration, all_multicast), IFF_ALLMULTI}};
-
-static enum choice *choice_of(struct configuration *conf, size_t i) {
-        return (enum choice *) (void *) ((char *) conf + flags[i].offset);
-}
-
-static bool changes_link(const struct configuration *conf) {
-        return conf->mac[0] || conf->mtu || conf->queue >= 0 || conf->promiscuous != AS_IT_IS ||
-               conf->all_multicast != AS_IT_IS;
+static bool changes_link(const struct tuning_values *conf) {
+        return conf->mac[0] || conf->mtu || conf->queue >= 0 || conf->promiscuous != TUNING_AS_IT_IS ||
+               conf->all_multicast != TUNING_AS_IT_IS;
 }
 
 /* --- the configuration ------------------------------------------------------------------------------------------- */
@@ -82,9 +47,9 @@ static int setting_path(struct plugin_call *call, const struct json *member, con
         return 0;
 }
 
-static int parse_setting(struct plugin_call *call, const struct json *member, struct configuration *conf,
+static int parse_setting(struct plugin_call *call, const struct json *member, struct tuning_values *conf,
                          struct error *err) {
-        struct setting setting = {.name = member->key};
+        struct tuning_setting setting = {.name = member->key};
         char *value;
         int r;
 
@@ -107,7 +72,7 @@ static int parse_setting(struct plugin_call *call, const struct json *member, st
         return 0;
 }
 
-static int parse_settings(struct plugin_call *call, const struct json *args, struct configuration *conf,
+static int parse_settings(struct plugin_call *call, const struct json *args, struct tuning_values *conf,
                           struct error *err) {
         const struct json *sets[2] = {NULL, NULL};
         int r;
@@ -126,29 +91,10 @@ static int parse_settings(struct plugin_call *call, const struct json *args, str
         return r;
 }
 
-/* What the link is to be, from the configuration or the runtime's arguments. */
-static int parse_link(const struct json *from, struct configuration *conf, struct error *err) {
+static int parse_directory(struct plugin_call *call, struct tuning_values *conf, struct error *err) {
         int r;
 
-        r = json_get_i64(from, "mtu", 0, LINK_MTU_MAX, &conf->mtu, err);
-        if (r >= 0)
-                r = json_get_i64(from, "txQLen", 0, QUEUE_MAX, &conf->queue, err);
-        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(flags); i++) {
-                bool on = false;
-
-                r = json_get_bool(from, flags[i].key, &on, err);
-                /* `promisc: false` asks for nothing, `allmulti: false` does: so the reference plugin has it. */
-                if (r >= 0 && json_get(from, flags[i].key))
-                        *choice_of(conf, i) = on ? ON : flags[i].flag == IFF_ALLMULTI ? OFF : AS_IT_IS;
-        }
-        return r;
-}
-
-static int parse_directory(struct plugin_call *call, struct configuration *conf, struct error *err) {
-        int r;
-
-        *conf = (struct configuration){
-                .data_dir = DATA_DIR, .queue = -1, .promiscuous = AS_IT_IS, .all_multicast = AS_IT_IS};
+        *conf = TUNING_NOTHING(DATA_DIR);
         r = json_get_string(call->conf, "dataDir", &conf->data_dir, err);
         if (r < 0)
                 return r;
@@ -159,7 +105,7 @@ static int parse_directory(struct plugin_call *call, struct configuration *conf,
         return 0;
 }
 
-static int parse_configuration(struct plugin_call *call, struct configuration *conf, struct error *err) {
+static int parse_configuration(struct plugin_call *call, struct tuning_values *conf, struct error *err) {
         const struct json *args = NULL;
         const char *mac = NULL;
         int r;
@@ -170,9 +116,9 @@ static int parse_configuration(struct plugin_call *call, struct configuration *c
         if (r >= 0)
                 r = parse_settings(call, args, conf, err);
         if (r >= 0)
-                r = parse_link(call->conf, conf, err);
+                r = tuning_parse_link(call->conf, conf, err);
         if (r >= 0)
-                r = parse_link(args, conf, err);
+                r = tuning_parse_link(args, conf, err);
         if (r >= 0)
                 r = json_get_string(call->conf, "mac", &mac, err);
         return r < 0 ? r : attach_requested_mac(call, mac, conf->mac, err);
@@ -190,7 +136,7 @@ static int matches(const char *pattern, const char *name, struct error *err) {
 }
 
 /* The host's administrator may have said which settings containers may ask for. */
-static int check_allowed(struct plugin_call *call, const struct configuration *conf, struct error *err) {
+static int check_allowed(struct plugin_call *call, const struct tuning_values *conf, struct error *err) {
         _cleanup_str_list_ struct str_list patterns = {0};
         _cleanup_free_ char *text = NULL;
         int r;
@@ -219,17 +165,10 @@ static int check_allowed(struct plugin_call *call, const struct configuration *c
         return 0;
 }
 
-/* --- the record of what was before ------------------------------------------------------------------------------- */
-
-/*
- * DATADIR/CONTAINERID_IFNAME.json, as the reference plugin writes it, and the attachment and its former sysctls beside.
- */
-static void record_name(const struct plugin_call *call, char name[NAME_MAX + 1]) {
-        (void) snprintf(name, NAME_MAX + 1, "%s_%s.json", call->container_id, call->ifname);
-}
+/* --- settings of the network ------------------------------------------------------------------------------------- */
 
 static int read_settings(void *context, struct error *err) {
-        struct configuration *former = context;
+        struct tuning_values *former = context;
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < former->setting_count; i++) {
@@ -241,7 +180,7 @@ static int read_settings(void *context, struct error *err) {
 }
 
 static int write_settings(void *context, struct error *err) {
-        const struct configuration *conf = context;
+        const struct tuning_values *conf = context;
 
         for (size_t i = 0; i < conf->setting_count; i++)
                 if (sysctl_set(conf->settings[i].path, conf->settings[i].value, err) < 0)
@@ -249,97 +188,25 @@ static int write_settings(void *context, struct error *err) {
         return 0;
 }
 
-static int write_record(struct plugin_call *call, const struct configuration *conf, const struct link_info *link,
-                        const struct configuration *former, struct error *err) {
-        _cleanup_json_writer_ struct json_writer writer = {.indent = 1};
-        _cleanup_free_ char *text = NULL;
-        _cleanup_fd_ int dir = -1;
-        char name[NAME_MAX + 1];
-        int r;
-
-        json_begin_object(&writer, NULL);
-        json_put_string(&writer, "network", call->network);
-        json_put_string(&writer, "containerID", call->container_id);
-        json_put_string(&writer, "ifname", call->ifname);
-        if (conf->mac[0])
-                json_put_string(&writer, "mac", link->mac);
-        if (conf->mtu)
-                json_put_int(&writer, "mtu", link->mtu);
-        if (conf->queue >= 0)
-                json_put_int(&writer, "txQLen", link->queue);
-        if (conf->promiscuous != AS_IT_IS)
-                json_put_bool(&writer, "promisc", (link->flags & IFF_PROMISC) != 0);
-        if (conf->all_multicast != AS_IT_IS)
-                json_put_bool(&writer, "allmulti", (link->flags & IFF_ALLMULTI) != 0);
-        json_begin_object(&writer, "sysctl");
-        for (size_t i = 0; i < former->setting_count; i++)
-                json_put_string(&writer, former->settings[i].path, former->settings[i].value);
-        json_end_object(&writer);
-        json_end_object(&writer);
-        text = json_writer_take(&writer);
-
-        r = path_make_trusted_dirs(conf->data_dir, 0700, err);
-        if (r < 0)
-                return error_wrap(err, "dataDir");
-        dir = open(conf->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (dir < 0)
-                return error_errno(err, errno, "dataDir: %s", conf->data_dir);
-        record_name(call, name);
-        r = file_write_new(dir, name, text, strlen(text), 0600, err);
-        return r < 0 ? error_wrap(err, "%s", conf->data_dir) : 0;
-}
-
-/* Reads a record back. Returns 1, 0 when there is none or it is garbage. */
-static int read_record(struct plugin_call *call, int dir, const char *name, struct configuration *former) {
-        const struct json *root, *settings = NULL;
-        const char *mac = NULL;
-        struct error err = {0};
-        int r;
-
-        r = json_parse_file(call->arena, dir, name, &(struct json_limits){.size = RECORD_MAX}, &root, &err);
-        if (r >= 0)
-                r = json_expect(root, JSON_OBJECT, &err);
-        if (r >= 0)
-                r = parse_link(root, former, &err);
-        if (r >= 0 && json_get(root, "promisc") && former->promiscuous == AS_IT_IS)
-                former->promiscuous = OFF;
-        if (r >= 0)
-                r = json_get_string(root, "mac", &mac, &err);
-        if (r >= 0)
-                r = json_get_object(root, "sysctl", &settings, &err);
-        if (r < 0) {
-                if (r != -ENOENT)
-                        log_warning("%s/%s: %s: nothing is taken back", former->data_dir, name, err.message);
-                return 0;
-        }
-        (void) snprintf(former->mac, sizeof(former->mac), "%s", mac ? mac : "");
-        former->settings = arena_alloc(call->arena, (settings ? settings->count : 0) + 1, sizeof(*former->settings));
-        for (const struct json *member = settings ? settings->first : NULL; member; member = member->next)
-                if (member->type == JSON_STRING)
-                        former->settings[former->setting_count++] =
-                                (struct setting){.name = member->key, .path = member->key, .value = member->text};
-        return 1;
-}
-
 /* --- commands ---------------------------------------------------------------------------------------------------- */
 
-static int change_link(struct netlink *container, int index, struct configuration *conf, struct error *err) {
+static int change_link(struct netlink *container, int index, struct tuning_values *conf, struct error *err) {
         struct link_change change = LINK_CHANGE_NONE;
 
         change.mac = conf->mac[0] ? conf->mac : NULL;
         change.mtu = conf->mtu;
         change.queue = conf->queue;
-        for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
-                if (*choice_of(conf, i) == ON)
-                        change.on |= flags[i].flag;
-                else if (*choice_of(conf, i) == OFF)
-                        change.off |= flags[i].flag;
+        for (size_t i = 0; i < ARRAY_SIZE(tuning_flags); i++) {
+                if (*tuning_choice_of(conf, &tuning_flags[i]) == TUNING_ON)
+                        change.on |= tuning_flags[i].flag;
+                else if (*tuning_choice_of(conf, &tuning_flags[i]) == TUNING_OFF)
+                        change.off |= tuning_flags[i].flag;
         }
         return link_change(container, index, &change, err);
 }
 
 /* Undoes what is possible; what went with the link or the namespace is no failure. */
-static int restore(struct plugin_call *call, struct configuration *former, struct error *err) {
+static int restore(struct plugin_call *call, struct tuning_values *former, struct error *err) {
         _cleanup_netlink_ struct netlink container = NETLINK_CLOSED;
         struct link_info link;
         int r;
@@ -348,7 +215,7 @@ static int restore(struct plugin_call *call, struct configuration *former, struc
         if (r < 0)
                 return r;
         for (size_t i = 0; i < former->setting_count; i++) {
-                struct configuration one = {.settings = &former->settings[i], .setting_count = 1};
+                struct tuning_values one = {.settings = &former->settings[i], .setting_count = 1};
 
                 (void) link_inside(call->netns_fd, write_settings, &one, NULL);
         }
@@ -357,30 +224,31 @@ static int restore(struct plugin_call *call, struct configuration *former, struc
         return change_link(&container, link.index, former, err);
 }
 
-static int tuning_del(struct plugin_call *call, struct error *err) {
-        struct configuration former;
-        _cleanup_fd_ int dir = -1;
-        char name[NAME_MAX + 1];
-        int r;
+/* DEL and GC: false where no ADD can have written anything. */
+static bool has_directory(struct plugin_call *call, struct tuning_values *conf) {
+        struct error err = {0};
 
-        r = parse_directory(call, &former, err);
-        if (r < 0)
-                return r;
-        dir = open(former.data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (dir < 0)
-                return errno == ENOENT ? 0 : error_errno(err, errno, "dataDir: %s", former.data_dir);
-        record_name(call, name);
-        if (read_record(call, dir, name, &former) && call->netns_fd >= 0) {
-                r = restore(call, &former, err);
+        if (parse_directory(call, conf, &err) >= 0)
+                return true;
+        log_warning("%s: %s has nothing to take back", err.message, call->command_name);
+        return false;
+}
+
+static int tuning_del(struct plugin_call *call, struct error *err) {
+        struct tuning_values former;
+
+        if (!has_directory(call, &former))
+                return 0;
+        if (tuning_record_read(call, &former) && call->netns_fd >= 0) {
+                int r = restore(call, &former, err);
+
                 if (r < 0)
                         return r;
         }
-        if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
-                return error_errno(err, errno, "%s/%s", former.data_dir, name);
-        return 0;
+        return tuning_record_remove(call, former.data_dir, err);
 }
 
-static void change_result(struct plugin_call *call, const struct configuration *conf, struct cni_result *result) {
+static void change_result(struct plugin_call *call, const struct tuning_values *conf, struct cni_result *result) {
         for (size_t i = 0; i < result->interface_count; i++) {
                 struct cni_interface *interface = &result->interfaces[i];
 
@@ -393,25 +261,42 @@ static void change_result(struct plugin_call *call, const struct configuration *
         }
 }
 
-static int apply(struct plugin_call *call, struct configuration *conf, struct error *err) {
+/* What is now, of all that is going to be changed. */
+static int read_former(struct plugin_call *call, const struct tuning_values *conf, const struct link_info *link,
+                       struct tuning_values *former, struct error *err) {
+        *former = TUNING_NOTHING(conf->data_dir);
+        if (conf->mac[0])
+                (void) snprintf(former->mac, sizeof(former->mac), "%s", link->mac);
+        if (conf->mtu)
+                former->mtu = link->mtu;
+        if (conf->queue >= 0)
+                former->queue = link->queue;
+        if (conf->promiscuous != TUNING_AS_IT_IS)
+                former->promiscuous = link->flags & IFF_PROMISC ? TUNING_ON : TUNING_OFF;
+        if (conf->all_multicast != TUNING_AS_IT_IS)
+                former->all_multicast = link->flags & IFF_ALLMULTI ? TUNING_ON : TUNING_OFF;
+        former->setting_count = conf->setting_count;
+        former->settings = arena_alloc(call->arena, conf->setting_count + 1, sizeof(*former->settings));
+        for (size_t i = 0; i < conf->setting_count; i++) {
+                former->settings[i] = conf->settings[i];
+                former->settings[i].value = arena_alloc(call->arena, 1, SYSCTL_VALUE_MAX);
+        }
+        return link_inside(call->netns_fd, read_settings, former, err);
+}
+
+static int apply(struct plugin_call *call, struct tuning_values *conf, struct error *err) {
         _cleanup_netlink_ struct netlink container = NETLINK_CLOSED;
-        struct configuration former = {
-                .settings = arena_alloc(call->arena, conf->setting_count + 1, sizeof(*former.settings)),
-                .setting_count = conf->setting_count};
+        struct tuning_values former;
         struct link_info link = {0};
         int r;
 
-        for (size_t i = 0; i < conf->setting_count; i++) {
-                former.settings[i] = conf->settings[i];
-                former.settings[i].value = arena_alloc(call->arena, 1, SYSCTL_VALUE_MAX);
-        }
         r = link_open(call->netns_fd, &container, err);
         if (r >= 0 && changes_link(conf))
                 r = link_find(&container, call->ifname, &link, err);
         if (r >= 0)
-                r = link_inside(call->netns_fd, read_settings, &former, err);
+                r = read_former(call, conf, &link, &former, err);
         if (r >= 0)
-                r = write_record(call, conf, &link, &former, err);
+                r = tuning_record_write(call, &container, &former, err);
         if (r < 0)
                 return r;
         r = link_inside(call->netns_fd, write_settings, conf, err);
@@ -423,7 +308,7 @@ static int apply(struct plugin_call *call, struct configuration *conf, struct er
 }
 
 static int tuning_add(struct plugin_call *call, struct cni_result *result, struct error *err) {
-        struct configuration conf;
+        struct tuning_values conf;
         int r;
 
         r = parse_configuration(call, &conf, err);
@@ -443,11 +328,11 @@ static int tuning_add(struct plugin_call *call, struct cni_result *result, struc
 }
 
 static int check_settings(void *context, struct error *err) {
-        const struct configuration *conf = context;
+        const struct tuning_values *conf = context;
         char now[SYSCTL_VALUE_MAX];
 
         for (size_t i = 0; i < conf->setting_count; i++) {
-                const struct setting *setting = &conf->settings[i];
+                const struct tuning_setting *setting = &conf->settings[i];
 
                 if (sysctl_get(setting->path, now, err) < 0)
                         return error_wrap(err, "sysctl.%s", setting->name);
@@ -458,7 +343,7 @@ static int check_settings(void *context, struct error *err) {
         return 0;
 }
 
-static int check_link(struct plugin_call *call, struct configuration *conf, struct error *err) {
+static int check_link(struct plugin_call *call, struct tuning_values *conf, struct error *err) {
         _cleanup_netlink_ struct netlink container = NETLINK_CLOSED;
         struct link_info link;
         int r;
@@ -476,18 +361,20 @@ static int check_link(struct plugin_call *call, struct configuration *conf, stru
         if (conf->queue >= 0 && conf->queue != link.queue)
                 return error_set(err, ENOENT, "txQLen of %s is %d, but was set to %lld", call->ifname, link.queue,
                                  (long long) conf->queue);
-        for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
-                bool on = link.flags & flags[i].flag || (flags[i].flag == IFF_PROMISC && link.promiscuous);
+        for (size_t i = 0; i < ARRAY_SIZE(tuning_flags); i++) {
+                bool on =
+                        link.flags & tuning_flags[i].flag || (tuning_flags[i].flag == IFF_PROMISC && link.promiscuous);
 
-                if (*choice_of(conf, i) != AS_IT_IS && on != (*choice_of(conf, i) == ON))
-                        return error_set(err, ENOENT, "%s of %s is %s, but was set to %s", flags[i].key, call->ifname,
-                                         on ? "on" : "off", on ? "off" : "on");
+                if (*tuning_choice_of(conf, &tuning_flags[i]) != TUNING_AS_IT_IS &&
+                    on != (*tuning_choice_of(conf, &tuning_flags[i]) == TUNING_ON))
+                        return error_set(err, ENOENT, "%s of %s is %s, but was set to %s", tuning_flags[i].key,
+                                         call->ifname, on ? "on" : "off", on ? "off" : "on");
         }
         return 0;
 }
 
 static int tuning_check(struct plugin_call *call, struct error *err) {
-        struct configuration conf;
+        struct tuning_values conf;
         int r = parse_configuration(call, &conf, err);
 
         if (r >= 0)
@@ -496,44 +383,16 @@ static int tuning_check(struct plugin_call *call, struct error *err) {
 }
 
 static int tuning_status(struct plugin_call *call, struct error *err) {
-        struct configuration conf;
+        struct tuning_values conf;
         int r = parse_configuration(call, &conf, err);
 
         return r < 0 ? r : check_allowed(call, &conf, err);
 }
 
-/* True if the record is one of this network's, whose attachment is not valid. */
-static bool is_stale(struct plugin_call *call, int dir, const char *name) {
-        const char *network = NULL, *container_id = NULL, *ifname = NULL;
-        const struct json *root;
-
-        if (json_parse_file(call->arena, dir, name, &(struct json_limits){.size = RECORD_MAX}, &root, NULL) < 0 ||
-            json_get_string(root, "network", &network, NULL) < 0 ||
-            json_get_string(root, "containerID", &container_id, NULL) < 0 ||
-            json_get_string(root, "ifname", &ifname, NULL) < 0 || !str_equal(network, call->network))
-                return false;
-        for (size_t i = 0; i < call->valid_count; i++)
-                if (str_equal(call->valid[i].container_id, container_id) && str_equal(call->valid[i].ifname, ifname))
-                        return false;
-        return true;
-}
-
 static int tuning_gc(struct plugin_call *call, struct error *err) {
-        _cleanup_dir_ DIR *dir = NULL;
-        const struct dirent *entry;
-        struct configuration conf;
-        int r = parse_directory(call, &conf, err);
+        struct tuning_values conf;
 
-        if (r < 0)
-                return r;
-        dir = opendir(conf.data_dir);
-        if (!dir)
-                return errno == ENOENT ? 0 : error_errno(err, errno, "dataDir: %s", conf.data_dir);
-        while ((entry = readdir(dir)))
-                if (str_ends_with(entry->d_name, ".json") && is_stale(call, dirfd(dir), entry->d_name) &&
-                    unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
-                        return error_errno(err, errno, "%s/%s", conf.data_dir, entry->d_name);
-        return 0;
+        return has_directory(call, &conf) ? tuning_record_collect(call, conf.data_dir, err) : 0;
 }
 
 const struct plugin plugin_tuning = {.type = "tuning",

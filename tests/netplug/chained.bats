@@ -138,6 +138,67 @@ queues() {
         assert_equal "$(ls "$DATA")" "other_eth0.json"
 }
 
+@test "two tunings in a chain: DEL takes back what was before the first of them" {
+        before=$(link_state)
+        first=$(tuning_conf '.mtu = 1400 | .allmulti = true | .sysctl = {"net.ipv4.conf.IFNAME.arp_filter": "1", "net.core.somaxconn": "500"}')
+        second=$(tuning_conf '.mtu = 1300 | .promisc = true | .sysctl = {"net.ipv4.conf.IFNAME.arp_filter": "2", "net.ipv4.conf.IFNAME.proxy_arp": "1"}')
+        in_container c1 sysctl -q -w net.core.somaxconn=600
+        cni ADD tuning c1 "$first"
+        cni ADD tuning c1 "$second"
+        assert_equal "$(in_container c1 sysctl -n net.ipv4.conf.eth0.arp_filter net.ipv4.conf.eth0.proxy_arp | paste -sd' ')" "2 1"
+        cni DEL tuning c1 "$second"
+        cni DEL tuning c1 "$first"
+        assert_equal "$(link_state)" "$before"
+        assert_equal "$(in_container c1 sysctl -n net.ipv4.conf.eth0.arp_filter net.ipv4.conf.eth0.proxy_arp \
+                net.core.somaxconn | paste -sd' ')" "0 0 600"
+        assert_equal "$(ls "$DATA")" ""
+}
+
+@test "tuning: what was noted of a container's former namespace says nothing about its new one" {
+        conf=$(tuning_conf '.sysctl = {"net.core.somaxconn": "500"}')
+        in_container c1 sysctl -q -w net.core.somaxconn=600
+        cni ADD tuning c1 "$conf"
+        # The new one may get the number of the old one.
+        ip netns del "$HOST_NETNS-c1"
+        make_container c1
+        in_container c1 sysctl -q -w net.core.somaxconn=700
+        cni ADD tuning c1 "$conf"
+        cni DEL tuning c1 "$conf"
+        assert_equal "$(in_container c1 sysctl -n net.core.somaxconn)" 700
+}
+
+@test "tuning: records of ids that are too long for a file's name are kept apart and found by DEL and GC" {
+        export NETNS=/run/netns/$HOST_NETNS-c1
+        start=$(printf 'a%.0s' {1..254})
+        conf=$(tuning_conf '.sysctl = {"net.core.somaxconn": "500"}')
+        was=$(in_container c1 sysctl -n net.core.somaxconn)
+        for id in "${start}b" "${start}c"; do
+                cni ADD tuning "$id" "$conf"
+                IFNAME=eth1 cni ADD tuning "$id" "$conf"
+        done
+        assert_equal "$(ls "$DATA" | wc -l)" 4
+        valid="[{containerID: \"${start}b\", ifname: \"eth0\"}, {containerID: \"${start}b\", ifname: \"eth1\"}]"
+        cni GC tuning c1 "$(jq -c ".[\"cni.dev/valid-attachments\"] = $valid" <<<"$conf")"
+        assert_equal "$(ls "$DATA" | wc -l)" 2
+        IFNAME=eth1 cni DEL tuning "${start}b" "$conf"
+        cni DEL tuning "${start}b" "$conf"
+        assert_equal "$(ls "$DATA")" ""
+        assert_equal "$(in_container c1 sysctl -n net.core.somaxconn)" "$was"
+}
+
+@test "tuning: DEL and GC succeed where a dataDir that ADD refuses can hold nothing" {
+        for directory in '"relative"' 7; do
+                conf=$(tuning_conf ".dataDir = $directory | .mtu = 1400")
+                run cni ADD tuning c1 "$conf"
+                assert_cni_error 7 dataDir
+                run cni DEL tuning c1 "$conf"
+                assert_success
+                assert_output_contains dataDir
+                run cni GC tuning c1 "$(jq -c '.["cni.dev/valid-attachments"] = []' <<<"$conf")"
+                assert_success
+        done
+}
+
 @test "the reference tuning takes back what ours changed, and ours what it did" {
         [ -x $PEER/tuning ] || skip "no reference plugins"
         CNI_VERSION=1.0.0
