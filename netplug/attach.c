@@ -56,6 +56,10 @@ void attach_link_name(enum attach_kind kind, const char *network, const char *co
         *end = '\0';
 }
 
+int attach_network_prefix(void) {
+        return (int) strlen(prefixes[ATTACH_PAIR]) + NETWORK_DIGITS;
+}
+
 bool attach_is_of_another(const struct plugin_call *call, const char *link) {
         const size_t prefix = strlen(prefixes[ATTACH_PAIR]);
         char own[IFNAMSIZ];

@@ -37,6 +37,9 @@ void attach_link_name(enum attach_kind kind, const char *network, const char *co
  */
 bool attach_is_of_another(const struct plugin_call *call, const char *link);
 
+/** As many characters of a pair's name are the network's, the same for all its attachments. */
+int attach_network_prefix(void);
+
 /**
  * The hardware address asked for by runtimeConfig.mac, args.cni.mac or CNI_ARGS MAC.
  * @configured: what counts without these; may be NULL

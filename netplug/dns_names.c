@@ -52,6 +52,7 @@ void dns_names_close(struct dns_names *names) {
 }
 
 void dns_entry_free(struct dns_entry *entry) {
+        str_list_free(&entry->links);
         str_list_free(&entry->servers);
         str_list_free(&entry->addresses);
         str_list_free(&entry->names);
@@ -73,6 +74,8 @@ int dns_names_put(struct dns_names *names, const struct cni_attachment *owner, c
         _cleanup_free_ char *file = entry_name(owner), *all = str_list_join(&entry->names, " ");
         _cleanup_str_buf_ struct str_buf text = {0};
 
+        for (size_t i = 0; i < entry->links.count; i++)
+                str_buf_printf(&text, "link %s\n", entry->links.items[i]);
         for (size_t i = 0; i < entry->servers.count; i++)
                 str_buf_printf(&text, "server %s\n", entry->servers.items[i]);
         for (size_t i = 0; i < entry->addresses.count; i++)
@@ -90,8 +93,8 @@ static void parse_line(const char *line, struct dns_entry *out) {
         str_list_split(&words, line, ' ');
         if (words.count < 2)
                 return;
-        if (str_equal(words.items[0], "server")) {
-                str_list_add(&out->servers, words.items[1]);
+        if (str_equal(words.items[0], "server") || str_equal(words.items[0], "link")) {
+                str_list_add(words.items[0][0] == 's' ? &out->servers : &out->links, words.items[1]);
                 return;
         }
         str_list_add(&out->addresses, words.items[0]);
@@ -181,7 +184,7 @@ int dns_names_collect(struct dns_names *names, const struct cni_attachment *vali
 
 struct reading {
         struct str_buf *hosts;
-        struct str_list *servers;
+        struct dns_entry *all;
 };
 
 static int add_entry(struct dns_names *names, const char *file, void *context, struct error *err) {
@@ -194,13 +197,14 @@ static int add_entry(struct dns_names *names, const char *file, void *context, s
         for (size_t i = 0; r > 0 && i < entry.addresses.count; i++)
                 str_buf_printf(reading->hosts, "%s %s\n", entry.addresses.items[i], all);
         for (size_t i = 0; r > 0 && i < entry.servers.count; i++)
-                if (!str_list_contains(reading->servers, entry.servers.items[i]))
-                        str_list_add(reading->servers, entry.servers.items[i]);
+                str_list_add_once(&reading->all->servers, entry.servers.items[i]);
+        for (size_t i = 0; r > 0 && i < entry.links.count; i++)
+                str_list_add_once(&reading->all->links, entry.links.items[i]);
         return r;
 }
 
-int dns_names_read(struct dns_names *names, struct str_buf *hosts, struct str_list *servers, struct error *err) {
-        struct reading reading = {.hosts = hosts, .servers = servers};
+int dns_names_read(struct dns_names *names, struct str_buf *hosts, struct dns_entry *all, struct error *err) {
+        struct reading reading = {.hosts = hosts, .all = all};
 
         return for_each_entry(names, add_entry, &reading, err);
 }

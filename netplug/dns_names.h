@@ -30,6 +30,7 @@ void dns_names_close(struct dns_names *names);
 
 /* What an attachment has told. */
 struct dns_entry {
+        struct str_list links;     /* of this host that questions come by; a "*" at the end stands for any end */
         struct str_list servers;   /* addresses the network's server is to listen at */
         struct str_list addresses; /* of the container */
         struct str_list names;
@@ -55,10 +56,10 @@ int dns_names_collect(struct dns_names *names, const struct cni_attachment *vali
 /**
  * Reads all attachments' names.
  * @hosts: filled in the format of hosts(5)
- * @servers: filled with the addresses to listen at, each once
+ * @all: its links and servers are filled with those of all attachments, each once
  * Returns the number of attachments, or a negative errno.
  */
-int dns_names_read(struct dns_names *names, struct str_buf *hosts, struct str_list *servers, struct error *err);
+int dns_names_read(struct dns_names *names, struct str_buf *hosts, struct dns_entry *all, struct error *err);
 
 /** Removes the directory of a network nobody is attached to. */
 int dns_names_discard(struct dns_names *names, const char *network, struct error *err);

@@ -206,8 +206,9 @@ static int write_file(const struct dns_names *names, const char *name, const cha
         return r < 0 ? r : 1;
 }
 
+/* Who asks from elsewhere, if at an address of this network's, is not answered (by listen-address he would be). */
 static int write_configuration(const struct dns_names *names, const struct dns_options *options,
-                               const struct str_list *servers, struct error *err) {
+                               const struct dns_entry *all, struct error *err) {
         _cleanup_str_buf_ struct str_buf text = {0};
 
         str_buf_printf(&text,
@@ -215,8 +216,9 @@ static int write_configuration(const struct dns_names *names, const struct dns_o
                        "no-hosts\nstrict-order\ndomain-needed\nbind-dynamic\n"
                        "pid-file=%s/pid\naddn-hosts=%s/hosts\n",
                        names->path, names->path);
-        for (size_t i = 0; i < servers->count; i++)
-                str_buf_printf(&text, "listen-address=%s\n", servers->items[i]);
+        for (size_t i = 0; i < all->links.count; i++)
+                str_buf_printf(&text, "interface=%s\n", all->links.items[i]);
+        str_buf_add(&text, "except-interface=lo\n");
         if (options->domain[0])
                 str_buf_printf(&text, "domain=%s\nlocal=/%s/\nexpand-hosts\n", options->domain, options->domain);
         if (options->upstreams) {
@@ -285,7 +287,7 @@ static void tell_others(const char *network) {
  * Returns 1 if the server has to be started again, 0 if not, or a negative errno.
  */
 static int write_options(const struct dns_names *names, const char *network, const struct dns_options *options,
-                         const struct str_list *servers, int *offered, struct error *err) {
+                         const struct dns_entry *all, int *offered, struct error *err) {
         _cleanup_str_buf_ struct str_buf offers = {0};
         int changed = 0, r = 0;
 
@@ -294,9 +296,9 @@ static int write_options(const struct dns_names *names, const char *network, con
                 r = write_file(names, "domains", offers.data ? offers.data : "", err);
         }
         if (r >= 0)
-                r = changed = write_configuration(names, options, servers, err);
+                r = changed = write_configuration(names, options, all, err);
         if (r >= 0)
-                r = *offered = write_offer(names, options, servers, err);
+                r = *offered = write_offer(names, options, &all->servers, err);
         return r < 0 ? r : changed;
 }
 
@@ -319,8 +321,8 @@ static int start_again(const struct dns_names *names, const struct str_list *ser
 int dns_server_update(struct dns_names *names, const char *network, const struct dns_options *options, bool required,
                       struct error *err) {
         _cleanup_str_buf_ struct str_buf hosts = {0};
-        _cleanup_str_list_ struct str_list servers = {0};
-        int count = dns_names_read(names, &hosts, &servers, err), changed = 0, offered = 0, r;
+        _cleanup_dns_entry_ struct dns_entry all = {0};
+        int count = dns_names_read(names, &hosts, &all, err), changed = 0, offered = 0, r;
 
         if (count < 0)
                 return count;
@@ -333,13 +335,13 @@ int dns_server_update(struct dns_names *names, const char *network, const struct
         }
         r = write_file(names, "hosts", hosts.data ? hosts.data : "", err);
         if (r >= 0 && options)
-                r = changed = write_options(names, network, options, &servers, &offered, err);
+                r = changed = write_options(names, network, options, &all, &offered, err);
         if (r < 0)
                 return r;
         if (!changed && dns_server_is_running(names))
                 reload(names);
         else
-                r = start_again(names, &servers, required, err);
+                r = start_again(names, &all.servers, required, err);
         if (r >= 0 && offered)
                 tell_others(network);
         return r;

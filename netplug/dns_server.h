@@ -1,7 +1,7 @@
 /*
- * dns_server.h: a network's name server: one dnsmasq a network, which listens at
- * the network's gateway alone, knows the names of dns_names.h and passes
- * everything else on. It is started by the first attachment and stopped by the
+ * dns_server.h: a network's name server: one dnsmasq a network, which answers
+ * what comes from the network or this host alone, knows the names of dns_names.h
+ * and passes everything else on. It is started by the first attachment and stopped by the
  * last; the files it reads are in the network's directory.
  */
 #pragma once

@@ -1,5 +1,4 @@
 /* The plugin dnsname: containers of a network find each other by name. */
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "link.h"
 #include "plugin.h"
 
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 #define NAME_LONGEST 253
 #define PART_LONGEST 63
 /* docker's short form of an id, which is the hostname of a container that is given none. */
@@ -20,28 +20,32 @@
 #define ANSWER_TIMEOUT_MS 3000
 #define CHECK_TIMEOUT_MS 500
 
-/* Why a text cannot be a name, or NULL. */
-static const char *name_fault(const char *text) {
-        const char *const parts = "a name has letters, digits, _ and -, and single dots within";
-        size_t size = strlen(text), part = 0;
+/*
+ * Why a text cannot be a name, or NULL.
+ * @mild: set if it is one as engines give them, which DNS has no way to ask for
+ */
+static const char *name_fault(const char *text, bool *mild) {
+        size_t size = strlen(text), part = 0, longest = 0;
 
-        if (size == 0 || text[0] == '-' || text[0] == '.' || text[size - 1] == '.')
-                return parts;
-        if (size > NAME_LONGEST)
-                return "a name has 253 characters at most";
-        for (; *text; text++) {
-                if (!isalnum((unsigned char) *text) && *text != '-' && *text != '_' && (*text != '.' || text[1] == '.'))
-                        return parts;
-                part = *text == '.' ? 0 : part + 1;
-                if (part > PART_LONGEST)
-                        return "a name, or its part between dots, has 63 characters at most";
+        *mild = false;
+        if (text[0] == '-' || strspn(text, NAME_CHARACTERS) != size)
+                return "a name begins with a letter or digit, and has letters, digits, _ . and -";
+        *mild = true;
+        if (size == 0 || text[0] == '.' || text[size - 1] == '.' || strstr(text, ".."))
+                return "there is nothing before, behind or between its dots";
+        for (const char *c = text; *c; c++) {
+                part = *c == '.' ? 0 : part + 1;
+                longest = part > longest ? part : longest;
         }
-        return NULL;
+        if (longest > PART_LONGEST)
+                return "a name, or its part between dots, has 63 characters at most";
+        return size > NAME_LONGEST ? "a name has 253 characters at most" : NULL;
 }
 
 static int parse_configuration(struct plugin_call *call, struct dns_options *out, struct error *err) {
         const char *fault;
         size_t count = 0;
+        bool mild;
         int r;
 
         *out = (struct dns_options){.domain = ""};
@@ -52,7 +56,7 @@ static int parse_configuration(struct plugin_call *call, struct dns_options *out
                 r = json_get_strings(call->arena, call->conf, "remoteServers", &out->upstreams, &count, err);
         if (r < 0)
                 return r;
-        fault = out->domain[0] ? name_fault(out->domain) : NULL;
+        fault = out->domain[0] ? name_fault(out->domain, &mild) : NULL;
         if (fault)
                 return json_error(json_get(call->conf, "domainName"), err, EINVAL, "'%.64s' is not a domain: %s",
                                   out->domain, fault);
@@ -87,11 +91,16 @@ static int add_aliases(struct plugin_call *call, struct dns_entry *entry, struct
         r = json_expect(aliases, JSON_ARRAY, err);
         for (const struct json *alias = aliases->first; r >= 0 && alias; alias = alias->next) {
                 const char *fault;
+                bool mild;
 
                 r = json_expect(alias, JSON_STRING, err);
                 if (r < 0)
                         return r;
-                fault = name_fault(alias->text);
+                fault = name_fault(alias->text, &mild);
+                if (fault && mild) {
+                        log_warning("alias %.64s is left out: %s", alias->text, fault);
+                        continue;
+                }
                 if (fault)
                         return json_error(alias, err, EINVAL, "'%.64s' cannot be a name of a host: %s", alias->text,
                                           fault);
@@ -114,16 +123,23 @@ static const char *id_name(struct plugin_call *call) {
 
 /* The container's own name is what engines pass as the pod's, else its id. */
 static int add_names(struct plugin_call *call, struct dns_entry *entry, struct error *err) {
-        const char *name = plugin_argument(call, "K8S_POD_NAME"), *from = "CNI_ARGS: K8S_POD_NAME", *fault;
+        const char *name = plugin_argument(call, "K8S_POD_NAME"), *id = id_name(call), *fault = NULL;
+        bool mild = false;
 
-        if (str_empty(name)) {
-                name = id_name(call);
-                from = "CNI_CONTAINERID";
+        if (!str_empty(name))
+                fault = name_fault(name, &mild);
+        if (fault && !mild)
+                return plugin_fail(call, CNI_CODE_INVALID_ENVIRONMENT, err, EINVAL,
+                                   "CNI_ARGS: K8S_POD_NAME: '%.64s' cannot be a name of a host: %s", name, fault);
+        if (fault)
+                log_warning("name %.64s is left out, and the container goes by %s: %s", name, id, fault);
+        if (str_empty(name) || fault) {
+                name = id;
+                fault = name_fault(name, &mild);
         }
-        fault = name_fault(name);
         if (fault)
                 return plugin_fail(call, CNI_CODE_INVALID_ENVIRONMENT, err, EINVAL,
-                                   "%s: '%.64s' cannot be a name of a host: %s", from, name, fault);
+                                   "CNI_CONTAINERID: '%.64s' cannot be a name of a host: %s", name, fault);
         add_name(name, entry);
         return add_aliases(call, entry, err);
 }
@@ -149,6 +165,14 @@ static int add_server(const struct cni_address *address, void *context) {
         return 0;
 }
 
+/* The link that questions come by; where each container has its own, all of the network's. */
+static char *link_pattern(struct plugin_call *call, const char *link) {
+        char own[IFNAMSIZ];
+
+        attach_link_name(ATTACH_PAIR, call->network, call->container_id, call->ifname, own);
+        return str_equal(link, own) ? str_format("%.*s*", attach_network_prefix(), link) : xstrdup(link);
+}
+
 static int add_addresses(struct plugin_call *call, const struct cni_result *result, struct dns_entry *entry,
                          struct error *err) {
         const char *forward = attach_forward_link(result);
@@ -166,6 +190,7 @@ static int add_addresses(struct plugin_call *call, const struct cni_result *resu
                                    "prevResult: %s; dnsname must come after a plugin that links the container to this "
                                    "host and gives it an address",
                                    forward ? "has no address of the container" : "has no link of this host");
+        str_list_take(&entry->links, link_pattern(call, forward));
         r = link_open(-1, &host, err);
         if (r >= 0)
                 r = link_find(&host, forward, &link, err);

@@ -72,8 +72,9 @@ kill_server() {
         # What nobody is called is unknown, and not asked elsewhere.
         run in_container c1 dig +time=2 +tries=1 @10.77.0.1 nobody.dns.test
         assert_output_contains NXDOMAIN
-        # It serves the network alone.
-        assert_equal "$(in_host ss -Hlun 'sport = 53' | awk '{ print $4 }' | sort | tr '\n' ' ')" "10.77.0.1:53 [fd77::1]:53 "
+        # It listens at the network's link alone.
+        assert_equal "$(in_host ss -Hlun 'sport = 53' | awk '{ print $4 }' | grep -v '%br-test' | sort | tr '\n' ' ')" \
+                "10.77.0.1:53 [fd77::1]:53 "
         assert_equal "$(server_pids | wc -l)" 1
         run cni CHECK dnsname c2 "$(named_conf)"
         assert_success
@@ -144,6 +145,45 @@ kill_server() {
         assert_equal "$(ask c1 db.other.test)" 10.78.0.2
 }
 
+@test "only the network's own containers and this host are answered" {
+        require_program dig
+        name_container c1 web
+        first=$RESULT
+        RESULT=$(cni ADD bridge c2 "$(bridge_conf '.name = "other" | .bridge = "br-other" |
+                .ipam.ranges = [[{subnet: "10.78.0.0/24"}], [{subnet: "fd78::/64"}]]')")
+        in_outside ip route add 10.77.0.0/24 via $HOST_ADDRESS
+        in_outside ip route add fd77::/64 via $HOST_ADDRESS6
+        for server in 10.77.0.1 fd77::1; do
+                run in_outside dig +time=1 +tries=1 @$server web.dns.test
+                assert_failure
+                run ask c2 web.dns.test A $server
+                assert_failure
+                assert_equal "$(ask c1 web.dns.test A $server)" 10.77.0.2
+                assert_equal "$(in_host dig +short @$server web.dns.test)" 10.77.0.2
+        done
+        run in_host dig +time=1 +tries=1 @127.0.0.1 web.dns.test
+        assert_failure
+        RESULT=$first
+        cni DEL dnsname c1 "$(named_conf)"
+}
+
+@test "a network of pairs has one server for all of them, which does not start again for each" {
+        require_program dig
+        pair_conf() {
+                bridge_conf '.type = "ptp" | del(.bridge, .isDefaultGateway, .hairpinMode)'
+        }
+        RESULT=$(cni ADD ptp c1 "$(pair_conf)")
+        CNI_ARGS="K8S_POD_NAME=web" cni ADD dnsname c1 "$(named_conf)"
+        server=$(server_pids)
+        RESULT=$(cni ADD ptp c2 "$(pair_conf)")
+        CNI_ARGS="K8S_POD_NAME=db" cni ADD dnsname c2 "$(named_conf)"
+        assert_equal "$(server_pids)" "$server"
+        for container in c1 c2; do
+                assert_equal "$(ask $container web.dns.test)" 10.77.0.2
+                assert_equal "$(ask $container db.dns.test)" 10.77.0.3
+        done
+}
+
 @test "what cannot be is said: no dnsmasq, no gateway, port 53 taken, bad names" {
         RESULT=$(cni ADD bridge c1 "$(bridge_conf)")
         run unshare --mount bash -c "mount --bind /dev/null /usr/sbin/dnsmasq; $(declare -f cni in_host); \
@@ -179,14 +219,26 @@ kill_server() {
         cni ADD dnsname "${id%?}" "$(named_conf)"
         assert_equal "$(ask c1 "${id%?}.dns.test")" 10.77.0.2
         cni DEL dnsname "${id%?}" "$(named_conf)"
-        for alias in "$id" "www.$id"; do
-                run cni ADD dnsname c1 "$(named_conf ".runtimeConfig.aliases = [\"$alias\"]")"
-                assert_cni_error 7 "runtimeConfig.aliases[0]" "${alias:0:64}" "63 characters at most"
-                refute_output_contains "port 53"
+}
+
+@test "names that nobody could ask for are left out with a warning, and the container has the others" {
+        require_program dig
+        long=$(printf 'c%.0s' {1..64})
+        RESULT=$(cni ADD bridge c1 "$(bridge_conf)")
+        for name in "$long" "www.$long" a..b end.; do
+                CNI_ARGS="K8S_POD_NAME=$name" run cni ADD dnsname c1 \
+                        "$(named_conf ".runtimeConfig.aliases = [\"x$name\", \"web\"]")"
+                assert_success
+                assert_output_contains "name ${name:0:64} is left out, and the container goes by c1: " "alias x${name:0:60}"
+                assert_equal "$(ask c1 web.dns.test)" 10.77.0.2
+                assert_equal "$(ask c1 c1.dns.test)" 10.77.0.2
+                cni DEL dnsname c1 "$(named_conf)"
         done
-        CNI_ARGS="K8S_POD_NAME=$id" run cni ADD dnsname c1 "$(named_conf)"
-        assert_cni_error 4 "K8S_POD_NAME" "$id" "63 characters at most"
-        refute_output_contains "port 53"
+        # These would be lines or options of their own.
+        for name in 'a b' '-a' $'a\nserver=10.0.0.1' 'a#'; do
+                CNI_ARGS="K8S_POD_NAME=$name" run cni ADD dnsname c1 "$(named_conf)"
+                assert_cni_error 4 "K8S_POD_NAME" "cannot be a name of a host"
+        done
         refute_exists "$DNS/$NETWORK"
 }
 
