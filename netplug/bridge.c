@@ -261,15 +261,15 @@ static void put_interfaces(struct plugin_call *call, const struct bridge_attachm
 /* What can be set only once the port is there. */
 static int restrict_port(struct bridge_attachment *attachment, const struct link_veth *veth, struct error *err) {
         const struct bridge_options *conf = attachment->conf;
-        bool locked = false;
+        struct link_port_flags flags;
         int r;
 
         if (conf->has_vlans && link_vlans_set(&attachment->host, attachment->port, &conf->vlans, err) < 0)
                 return error_wrap(err, "%s", vlan_option(conf));
         if (!conf->check_mac)
                 return 0;
-        r = link_port_is_locked(&attachment->host, attachment->port, &locked, err);
-        if (r >= 0 && !locked)
+        r = link_port_flags(&attachment->host, attachment->port, &flags, err);
+        if (r >= 0 && !flags.locked)
                 return error_set(err, EOPNOTSUPP, "macspoofchk: this kernel's bridges cannot lock a port (Linux 5.18)");
         return r < 0 ? r : link_neighbour_add(&attachment->host, attachment->port, veth->peer_mac, err);
 }
@@ -460,6 +460,26 @@ static const struct cni_interface *previous_bridge(struct plugin_call *call, con
         return NULL;
 }
 
+/* What the container must not do, or is to be able to. */
+static int check_port(struct netlink *host, const struct bridge_options *conf, const struct link_info *port,
+                      struct error *err) {
+        const char *gone = NULL;
+        struct link_port_flags flags;
+        int r = link_port_flags(host, port->index, &flags, err);
+
+        if (r < 0)
+                return r;
+        if (conf->isolated && !flags.isolated)
+                gone = "portIsolation";
+        else if (conf->check_mac && !flags.locked)
+                gone = "macspoofchk";
+        else if (conf->hairpin && !flags.hairpin)
+                gone = "hairpinMode";
+        if (gone)
+                return error_set(err, ENOENT, "%s is not in force at link %s any more", gone, port->name);
+        return conf->has_vlans ? link_vlans_check(host, port->index, &conf->vlans, err) : 0;
+}
+
 static int check_host_side(struct plugin_call *call, const struct bridge_options *conf, struct error *err) {
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED;
         const struct cni_interface *end = attach_host_interface(&call->previous, 1);
@@ -492,7 +512,7 @@ static int check_host_side(struct plugin_call *call, const struct bridge_options
                 return r;
         if (conf->promiscuous && !bridge.promiscuous)
                 return error_set(err, ENOENT, "bridge %s does not see all packets (promiscMode)", conf->bridge);
-        return conf->has_vlans ? link_vlans_check(&host, veth.index, &conf->vlans, err) : 0;
+        return check_port(&host, conf, &veth, err);
 }
 
 static int bridge_check(struct plugin_call *call, struct error *err) {

@@ -88,7 +88,15 @@ static void put_metrics(struct nl_msg *message, const struct cni_route *route) {
         (void) nla_nest_end(message, nest);
 }
 
-static struct nl_msg *route_message(int index, const struct cni_result *result, const struct cni_route *route) {
+static bool is_gateway(const struct cni_result *result, const struct cni_address *address) {
+        for (size_t i = 0; i < result->ip_count; i++)
+                if (cni_address_equal(&result->ips[i].gateway, address))
+                        return true;
+        return false;
+}
+
+static struct nl_msg *route_message(int index, const struct cni_result *result, const struct cni_route *route,
+                                    unsigned int how) {
         const struct cni_address destination = network_of(&route->destination);
         const struct cni_address *gateway =
                 route->gateway.family ? &route->gateway : gateway_of_family(result, destination.family);
@@ -103,6 +111,9 @@ static struct nl_msg *route_message(int index, const struct cni_result *result, 
         if (route->scope >= RT_SCOPE_LINK)
                 gateway = NULL;
         head.rtm_scope = (uint8_t) (route->scope >= 0 ? route->scope : gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
+        /* Of other neighbours the kernel knows no more than the route says. */
+        if (gateway && how & LINK_NO_PREFIX_ROUTE && !is_gateway(result, gateway))
+                head.rtm_flags = RTNH_F_ONLINK;
         if (route->table)
                 head.rtm_table = route->table < 256 ? (uint8_t) route->table : RT_TABLE_UNSPEC;
         /* Not exclusive: each network of a container may bring a default route. */
@@ -149,7 +160,7 @@ int link_configure(struct netlink *netlink, int index, const struct cni_result *
         for (size_t i = 0; i < result->ip_count; i++)
                 netlink_batch_add(&batch, new_address_message(index, &result->ips[i].address, how));
         for (size_t i = 0; i < result->route_count; i++)
-                netlink_batch_add(&batch, route_message(index, result, &result->routes[i]));
+                netlink_batch_add(&batch, route_message(index, result, &result->routes[i], how));
         r = netlink_batch_send(netlink, &batch, batch.count - 1, &failure);
         if (r >= 0)
                 return 0;

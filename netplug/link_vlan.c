@@ -97,7 +97,6 @@ int link_vlans_set(struct netlink *netlink, int index, const struct link_vlans *
 struct port {
         int index;
         struct link_vlans vlans;
-        bool locked;
 };
 
 static int read_vlans(struct nlmsghdr *header, void *context) {
@@ -161,23 +160,29 @@ int link_neighbour_add(struct netlink *netlink, int index, const char *mac, stru
         return r < 0 ? error_errno(err, -r, "cannot tell the bridge of address %s", mac) : 0;
 }
 
-static int read_lock(struct nlmsghdr *header, void *context) {
+static bool is_set(const struct nlattr *flag) {
+        return flag && nla_get_u8(flag);
+}
+
+static int read_flags(struct nlmsghdr *header, void *context) {
         struct nlattr *found[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1], *data[IFLA_BRPORT_MAX + 1];
-        struct port *port = context;
 
         if (header->nlmsg_type == RTM_NEWLINK &&
             nlmsg_parse(header, sizeof(struct ifinfomsg), found, IFLA_MAX, NULL) >= 0 && found[IFLA_LINKINFO] &&
             nla_parse_nested(info, IFLA_INFO_MAX, found[IFLA_LINKINFO], NULL) >= 0 && info[IFLA_INFO_SLAVE_DATA] &&
-            nla_parse_nested(data, IFLA_BRPORT_MAX, info[IFLA_INFO_SLAVE_DATA], NULL) >= 0 && data[IFLA_BRPORT_LOCKED])
-                port->locked = nla_get_u8(data[IFLA_BRPORT_LOCKED]);
+            nla_parse_nested(data, IFLA_BRPORT_MAX, info[IFLA_INFO_SLAVE_DATA], NULL) >= 0)
+                *(struct link_port_flags *) context =
+                        (struct link_port_flags){.hairpin = is_set(data[IFLA_BRPORT_MODE]),
+                                                 .isolated = is_set(data[IFLA_BRPORT_ISOLATED]),
+                                                 .locked = is_set(data[IFLA_BRPORT_LOCKED])};
         return 0;
 }
 
-int link_port_is_locked(struct netlink *netlink, int index, bool *locked, struct error *err) {
+int link_port_flags(struct netlink *netlink, int index, struct link_port_flags *out, struct error *err) {
         const struct ifinfomsg head = {.ifi_family = AF_UNSPEC, .ifi_index = index};
-        struct port port = {.index = index};
-        int r = netlink_query(netlink, netlink_message(RTM_GETLINK, 0, &head, sizeof(head), 64), read_lock, &port);
+        int r;
 
-        *locked = port.locked;
+        *out = (struct link_port_flags){0};
+        r = netlink_query(netlink, netlink_message(RTM_GETLINK, 0, &head, sizeof(head), 64), read_flags, out);
         return r < 0 ? error_errno(err, -r, "cannot read the flags of a port") : 0;
 }

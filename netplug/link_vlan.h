@@ -1,6 +1,6 @@
 /*
- * link_vlan.h: ports of a bridge that tells VLANs apart (bridge(8)), and the
- * addresses that a locked port takes packets from.
+ * link_vlan.h: ports of a bridge that tells VLANs apart (bridge(8)), what else
+ * holds for a port, and the addresses that a locked one takes packets from.
  */
 #pragma once
 
@@ -34,5 +34,11 @@ int link_vlans_check(struct netlink *netlink, int index, const struct link_vlans
 /** Lets a locked port take packets from a hardware address. */
 int link_neighbour_add(struct netlink *netlink, int index, const char *mac, struct error *err);
 
-/** True if the port is locked: a kernel that knows nothing of it (before Linux 5.18) says nothing when asked to. */
-int link_port_is_locked(struct netlink *netlink, int index, bool *locked, struct error *err);
+struct link_port_flags {
+        bool hairpin;
+        bool isolated;
+        bool locked;
+};
+
+/** Reads a port's flags. A kernel that does not know one says nothing when asked to set it (locked: Linux 5.18). */
+int link_port_flags(struct netlink *netlink, int index, struct link_port_flags *out, struct error *err);

@@ -36,6 +36,27 @@ teardown() {
         assert_nothing_left "$BEFORE"
 }
 
+@test "CHECK tells when a port lost what the configuration says of it" {
+        BRIDGE='.macspoofchk = true | .portIsolation = true | .hairpinMode = false'
+        CHAIN=$CNI_PLUGINS/bridge
+        attach c1
+        check c1
+        port=$(jq -r '.interfaces[1].name' <<<"$RESULT")
+        in_host ip link set "$port" type bridge_slave isolated off
+        run check c1
+        assert_cni_error 100 "portIsolation is not in force at link $port"
+        in_host ip link set "$port" type bridge_slave isolated on locked off
+        run check c1
+        assert_cni_error 100 "macspoofchk is not in force"
+        detach c1
+        BRIDGE='.hairpinMode = true'
+        attach c1
+        check c1
+        in_host ip link set "$(jq -r '.interfaces[1].name' <<<"$RESULT")" type bridge_slave hairpin off
+        run check c1
+        assert_cni_error 100 "hairpinMode is not in force"
+}
+
 @test "without macspoofchk the hardware address is the container's own business" {
         attach c1
         in_container c1 ip link set eth0 address 02:00:00:00:00:66

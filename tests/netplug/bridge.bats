@@ -199,6 +199,7 @@ teardown() {
         run check c1
         assert_cni_error 100 "not a port"
         in_host ip link set "$(jq -r '.interfaces[1].name' <<<"$RESULT")" master br-test
+        in_host ip link set "$(jq -r '.interfaces[1].name' <<<"$RESULT")" type bridge_slave hairpin on
         in_host nft flush ruleset
         run check c1
         assert_cni_error 100 "masquerade"

@@ -79,6 +79,19 @@ static_conf() {
         assert_cni_error 7 "ipam.type"
 }
 
+@test "ptp takes routes by neighbours that are no gateway, as the reference plugin does" {
+        conf=$(conf_with ptp '.ipam.routes += [{dst: "10.44.0.0/16", gw: "10.78.0.9"}, {dst: "fd44::/64", gw: "fd78::9"}]')
+        run cni ADD ptp c1 "$conf"
+        assert_success
+        result=$output
+        in_container c1 ip route | grep -q '^10.44.0.0/16 via 10.78.0.9 '
+        in_container c1 ip -6 route | grep -q '^fd44::/64 via fd78::9 '
+        run cni CHECK ptp c1 "$(with_previous "$conf" "$result")"
+        assert_success
+        cni DEL ptp c1 "$conf"
+        assert_nothing_left "$BEFORE"
+}
+
 @test "ptp: DEL succeeds when the namespace is gone" {
         cni ADD ptp c1 "$(conf_with ptp)"
         ip netns del "$HOST_NETNS-c1"
