@@ -14,7 +14,6 @@
 #include "lease.h"
 #include "plugin.h"
 
-#define DATA_DIR "/var/lib/cni/networks"
 #define SETS_MAX 64
 #define RESOLV_CONF_MAX ((size_t) 256 * 1024)
 /* Addresses tried before a set counts as full; only sets of IPv6 are larger. */
@@ -125,7 +124,7 @@ static int parse_directory(struct plugin_call *call, struct configuration *conf,
         const struct json *ipam;
         int r;
 
-        *conf = (struct configuration){.data_dir = DATA_DIR};
+        *conf = (struct configuration){.data_dir = LEASE_DATA_DIR};
         r = json_require(call->conf, "ipam", &ipam, err);
         if (r >= 0)
                 r = json_expect(ipam, JSON_OBJECT, err);
@@ -136,7 +135,7 @@ static int parse_directory(struct plugin_call *call, struct configuration *conf,
         /* No ADD has put anything into a relative one. */
         if (conf->data_dir[0] == '\0' ||
             (conf->data_dir[0] != '/' && (call->command == PLUGIN_DEL || call->command == PLUGIN_GC)))
-                conf->data_dir = DATA_DIR;
+                conf->data_dir = LEASE_DATA_DIR;
         if (conf->data_dir[0] != '/')
                 return json_error(json_get(ipam, "dataDir"), err, EINVAL, "must be an absolute path");
         return 0;

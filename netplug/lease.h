@@ -19,6 +19,9 @@
 #include "../lib/str.h"
 #include "../spec/cni.h"
 
+/** Where the leases of all networks are unless a configuration says otherwise. */
+#define LEASE_DATA_DIR "/var/lib/cni/networks"
+
 struct lease_store {
         int dir_fd; /* -1: there is no such directory */
         int lock_fd;

@@ -40,6 +40,9 @@ struct nft_port {
         struct cni_address host_address; /* family 0: every address of the host */
 };
 
+/** "tcp", "udp" or "sctp". */
+const char *nft_protocol_name(uint8_t protocol);
+
 /** The last port of the range; the port itself when it is none. */
 uint16_t nft_port_last(const struct nft_port *port);
 

@@ -175,7 +175,6 @@ int nft_stage_removed(struct nft_session *session, enum nft_set set, const struc
 /** Reports a failed read; -EINTR and -ERESTART pass unreported, for the next attempt. Returns r. */
 int nft_kernel_error(int r, struct error *err);
 
-const char *nft_protocol_name(uint8_t protocol);
 /**
  * The element that leads a published port to the container.
  * @container: of the family that is published in

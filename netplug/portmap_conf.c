@@ -184,10 +184,9 @@ static bool published_alike(const struct nft_port *a, const struct nft_port *b) 
 
 /* Takes `next` into the range `port` if it goes on there. */
 static bool extend(struct nft_port *port, const struct nft_port *next) {
-        unsigned int last = port->last_port ? port->last_port : port->host_port;
         bool same = next->container_port == next->host_port;
 
-        if (!published_alike(port, next) || next->host_port != last + 1)
+        if (!published_alike(port, next) || next->host_port != nft_port_last(port) + 1)
                 return false;
         if (same && (port->container_port == 0 || (!port->last_port && port->container_port == port->host_port))) {
                 port->container_port = 0;

@@ -1,7 +1,6 @@
 #include "show.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,15 +8,11 @@
 
 #include "../lib/cleanup.h"
 #include "../lib/json.h"
+#include "lease.h"
+#include "nft.h"
 #include "show_view.h"
 
-#define DATA_DIR "/var/lib/cni/networks"
-
 /* --- as JSON ----------------------------------------------------------------------------------------------------- */
-
-static const char *protocol_name(uint8_t protocol) {
-        return protocol == IPPROTO_UDP ? "udp" : protocol == IPPROTO_SCTP ? "sctp" : "tcp";
-}
 
 static void put_list(struct json_writer *writer, const char *key, const struct str_list *list) {
         json_begin_array(writer, key);
@@ -30,7 +25,7 @@ static void put_port(struct json_writer *writer, const struct show_port *port) {
         char text[CNI_ADDRESS_SIZE];
 
         json_begin_object(writer, NULL);
-        json_put_string(writer, "protocol", protocol_name(port->port.protocol));
+        json_put_string(writer, "protocol", nft_protocol_name(port->port.protocol));
         if (port->port.host_address.family)
                 json_put_string(writer, "hostIP", cni_address_text(&port->port.host_address, text));
         json_put_int(writer, "hostPort", port->port.host_port);
@@ -123,7 +118,7 @@ static char *port_text(const struct show_port *port) {
         str_buf_printf(&text, "->%u", port->port.container_port);
         if (is_range && port->port.container_port == port->port.host_port)
                 str_buf_printf(&text, "-%u", port->port.last_port);
-        str_buf_printf(&text, "/%s", protocol_name(port->port.protocol));
+        str_buf_printf(&text, "/%s", nft_protocol_name(port->port.protocol));
         return str_buf_take(&text);
 }
 
@@ -207,7 +202,7 @@ struct show_options {
 
 static const struct option_row rows[] = {
         {"json", 0, NULL, OPTION_FLAG, AT(json), NULL, "print JSON"},
-        {"leases", 0, NULL, OPTION_STRING, AT(data_dir), "DIR", "where leases are kept (default " DATA_DIR ")"},
+        {"leases", 0, NULL, OPTION_STRING, AT(data_dir), "DIR", "where leases are kept (default " LEASE_DATA_DIR ")"},
         {0},
 };
 
@@ -227,7 +222,7 @@ static int fail(const struct error *err) {
 }
 
 static int show(const struct command *command, void *context, int argc, char **argv) {
-        struct show_options options = {.data_dir = DATA_DIR};
+        struct show_options options = {.data_dir = LEASE_DATA_DIR};
         /* The view's parts are in the arena, which must outlive it: what is declared last goes first. */
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_(show_view_free) struct show_view view = {0};
