@@ -218,6 +218,9 @@ static int write_configuration(const struct dns_names *names, const struct dns_o
                        names->path, names->path);
         for (size_t i = 0; i < all->links.count; i++)
                 str_buf_printf(&text, "interface=%s\n", all->links.items[i]);
+        /* Containers that an earlier version attached have told of no link. */
+        for (size_t i = 0; all->links.count == 0 && i < all->servers.count; i++)
+                str_buf_printf(&text, "listen-address=%s\n", all->servers.items[i]);
         str_buf_add(&text, "except-interface=lo\n");
         if (options->domain[0])
                 str_buf_printf(&text, "domain=%s\nlocal=/%s/\nexpand-hosts\n", options->domain, options->domain);
