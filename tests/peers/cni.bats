@@ -44,7 +44,7 @@ chain() {
 # The paths of host-local and of the cache of results are fixed: they are covered for the one command.
 cnitool() {
         in_host env NETCONFPATH="$CONFIG" CNI_PATH="$BATS_TEST_TMPDIR/bin" CAP_ARGS="${CAP_ARGS:-}" \
-                unshare --mount sh -c 'mkdir -p /var/lib/cni && mount --bind "$0" /var/lib/cni && exec "$@"' \
+                unshare --mount sh -c 'mount -t tmpfs none /var/lib && mkdir /var/lib/cni && mount --bind "$0" /var/lib/cni && exec "$@"' \
                 "$BATS_TEST_TMPDIR/cache" "$BUILD/cnitool" "$1" "$NETWORK" "/run/netns/$HOST_NETNS-$2"
 }
 
