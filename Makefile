@@ -152,7 +152,7 @@ comma := ,
 FUZZ_TIME ?= 60
 FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 FUZZ_CFLAGS := -std=gnu17 -O1 -g -fno-omit-frame-pointer -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' \
-               -DPREFIX='"$(PREFIX)"' -DSANITIZE=1 -Wno-gnu-variable-sized-type-not-at-end -fsanitize=address,undefined -fno-sanitize-recover=all \
+               -DPREFIX='"$(PREFIX)"' -DSANITIZE=1 -Werror -Wno-gnu-variable-sized-type-not-at-end -fsanitize=address,undefined -fno-sanitize-recover=all \
                $(shell $(PKG_CONFIG) --cflags libnl-3.0)
 FUZZ_OBJECTS := $(patsubst $(BUILD)/obj/%,$(BUILD)/fuzz/obj/%,$(LIB_OBJECTS) $(SPEC_OBJECTS) $(UNIT_OBJECTS))
 FUZZ_SHARED := $(BUILD)/fuzz/obj/tests/fuzz/fuzz.o $(BUILD)/fuzz/obj/tests/fuzz/mutate.o

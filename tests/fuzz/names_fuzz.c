@@ -8,8 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const struct cni_attachment owner = {.container_id = "id", .ifname = "eth0"};
-        _cleanup_dns_entry_ struct dns_entry entry = {0}, again = {0};
-        _cleanup_str_list_ struct str_list servers = {0};
+        _cleanup_dns_entry_ struct dns_entry entry = {0}, again = {0}, all = {0};
         _cleanup_str_buf_ struct str_buf hosts = {0};
         struct dns_names names = DNS_NAMES_CLOSED;
         _cleanup_free_ char *first = NULL, *second = NULL;
@@ -22,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (!fuzz_accepted(r, &err))
                 return 0;
         fuzz_require(r == 1, "an entry that is there is not found");
-        fuzz_require(dns_names_read(&names, &hosts, &servers, &err) == 1, "%s", err.message);
+        fuzz_require(dns_names_read(&names, &hosts, &all, &err) == 1, "%s", err.message);
         /* Every address is written with every name: that may be too long, and then is not written. */
         if (!fuzz_accepted(dns_names_put(&names, &owner, &entry, &err), &err))
                 return 0;

@@ -86,10 +86,10 @@ static int ask_rate(struct netlink *netlink, struct error *err) {
 
 static int ask_port(struct netlink *netlink, struct error *err) {
         struct link_vlans vlans = {.untagged = 7};
-        bool locked;
+        struct link_port_flags flags;
         int r = link_vlans_check(netlink, 2, &vlans, err);
 
-        return r < 0 ? r : link_port_is_locked(netlink, 2, &locked, err);
+        return r < 0 ? r : link_port_flags(netlink, 2, &flags, err);
 }
 
 static int ask_list(struct netlink *netlink, struct error *err) {
