@@ -229,6 +229,7 @@ struct bridge_attachment {
         struct link_info bridge;
         struct link_info vlan_link; /* the gateway of a VLAN, or empty */
         bool linked;                /* the pair is made */
+        bool asked;                 /* addresses may have been given */
         int port;                   /* index of the host's end */
         int peer;                   /* and of the container's */
 };
@@ -373,8 +374,10 @@ static int ask_over_link(struct plugin_call *call, struct bridge_attachment *att
                 r = link_set_flags(&attachment->container, peer, IFF_UP, err);
         if (r >= 0)
                 r = link_await(&attachment->host, veth->name, err);
-        if (r >= 0)
-                r = attach_addresses_from_ipam(call, result, err);
+        if (r < 0)
+                return r;
+        attachment->asked = true;
+        r = attach_addresses_from_ipam(call, result, err);
         return r < 0 ? r : make_network(call, attachment, result, err);
 }
 
@@ -435,16 +438,16 @@ static int bridge_add(struct plugin_call *call, struct cni_result *result, struc
                 r = attach_open(call, &attachment.host, &attachment.container, err);
         if (r < 0)
                 return r;
-        if (!ipam_needs_link(call))
+        attachment.asked = !ipam_needs_link(call);
+        if (attachment.asked)
                 r = attach_addresses_from_ipam(call, result, err);
         if (r < 0)
                 return r;
         r = attach(call, &attachment, result, err);
-        if (r < 0) {
-                if (attachment.linked)
-                        (void) link_delete(&attachment.container, call->ifname, NULL);
+        if (r < 0 && attachment.linked)
+                (void) link_delete(&attachment.container, call->ifname, NULL);
+        if (r < 0 && attachment.asked)
                 ipam_undo(call);
-        }
         return r;
 }
 

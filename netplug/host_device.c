@@ -273,6 +273,8 @@ static int host_device_add(struct plugin_call *call, struct cni_result *result, 
         if (r < 0)
                 return r;
         r = move(&host, &link, call->netns_fd, call->ifname, link.name, err);
+        if (r < 0 && asks_over_link)
+                return r;
         if (r >= 0) {
                 if (asks_over_link)
                         r = attach_addresses_from_ipam(call, result, err);

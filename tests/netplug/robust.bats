@@ -162,6 +162,24 @@ make_unlucky() {
         assert_nothing_left "$BEFORE"
 }
 
+@test "an ADD that fails before it asks another program for addresses takes none from the attachment that has them" {
+        [ -x /usr/lib/cni/host-local ] || skip "no reference plugins (containernetworking-plugins)"
+        CNI_VERSION=1.0.0
+        mkdir "$BATS_TEST_TMPDIR/cni"
+        cp /usr/lib/cni/host-local "$BATS_TEST_TMPDIR/cni/"
+        CNI_DIRECTORIES=$BATS_TEST_TMPDIR/cni
+        RESULT=$(cni ADD bridge c1 "$(bridge_conf)")
+        # The name in the container is free, that of the host's end is not.
+        in_container c1 ip link set eth0 down name renamed
+        before=$(host_state)
+        run cni ADD bridge c1 "$(bridge_conf)"
+        assert_failure
+        assert_equal "$(host_state)" "$before"
+        in_container c1 ip link set renamed name eth0
+        cni DEL bridge c1 "$(bridge_conf)"
+        assert_nothing_left "$BEFORE"
+}
+
 @test "of two failures of a DEL the first one is told, with its own code" {
         make_unlucky
         CNI_DIRECTORIES=$BATS_TEST_TMPDIR/cni
