@@ -274,6 +274,11 @@ int iptables_legacy_sweep(struct error *err) {
                 if (!has_filter_table(i))
                         continue;
                 r = read_forward(i, "", &chain, err);
+                /* Without its program, ADD was refused. */
+                if (r == -ENOENT) {
+                        error_clear(err);
+                        r = 0;
+                }
                 for (size_t j = 0; r >= 0 && j < chain.lines.count; j++) {
                         _cleanup_free_ char *name = pass_of_rule(chain.lines.items[j]);
 

@@ -293,6 +293,28 @@ assert_unpublished_is_closed() {
         assert_equal "$(in_host iptables -S FORWARD)" "-P FORWARD DROP"
 }
 
+@test "old iptables without its program: ADD is refused, DEL and GC are not" {
+        require_program iptables-legacy iptables-nft
+        in_host iptables-legacy -S FORWARD >/dev/null 2>&1 || skip "the kernel has no ip_tables"
+        attach c1
+        mkdir "$BATS_TEST_TMPDIR/bin"
+        for program in env nsenter cat; do
+                ln -s "$(command -v $program)" "$BATS_TEST_TMPDIR/bin/"
+        done
+        for name in none iptables; do
+                # The new one under the name of both does not count.
+                ln -s "$(readlink -f "$(command -v iptables-nft)")" "$BATS_TEST_TMPDIR/bin/$name"
+                conf=$(plugin_conf firewall '."cni.dev/valid-attachments" = []')
+                PATH=$BATS_TEST_TMPDIR/bin run cni ADD firewall c1 "$conf"
+                assert_cni_error 100 "old iptables" "iptables-legacy"
+                for command in DEL GC; do
+                        PATH=$BATS_TEST_TMPDIR/bin run cni $command firewall c1 "$conf"
+                        assert_success
+                done
+        done
+        detach c1
+}
+
 @test "GC takes back the accepts of many links and addresses at once" {
         in_host iptables -P FORWARD DROP
         attach c1
