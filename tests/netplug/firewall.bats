@@ -315,6 +315,16 @@ assert_unpublished_is_closed() {
         detach c1
 }
 
+@test "CHECK of a container that has no link of the host, from before addresses were let pass, goes by what the host drops" {
+        CHAIN=$CNI_PLUGINS/bridge attach c1
+        RESULT=$(jq -c 'del(.interfaces) | del(.ips[].interface)' <<<"$RESULT")
+        run cni CHECK firewall c1 "$(plugin_conf firewall)"
+        assert_success
+        in_host iptables -P FORWARD DROP
+        run cni CHECK firewall c1 "$(plugin_conf firewall)"
+        assert_cni_error 100 "accept for 10.77.0.2 is gone"
+}
+
 @test "GC takes back the accepts of many links and addresses at once" {
         in_host iptables -P FORWARD DROP
         attach c1
