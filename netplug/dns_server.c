@@ -218,7 +218,7 @@ static int write_configuration(const struct dns_names *names, const struct dns_o
                        names->path, names->path);
         for (size_t i = 0; i < all->links.count; i++)
                 str_buf_printf(&text, "interface=%s\n", all->links.items[i]);
-        /* Containers that an earlier version attached have told of no link. */
+        /* Pairs with IPv6 have told of no link, nor have containers that an earlier version attached. */
         for (size_t i = 0; all->links.count == 0 && i < all->servers.count; i++)
                 str_buf_printf(&text, "listen-address=%s\n", all->servers.items[i]);
         str_buf_add(&text, "except-interface=lo\n");

@@ -165,12 +165,23 @@ static int add_server(const struct cni_address *address, void *context) {
         return 0;
 }
 
-/* The link that questions come by; where each container has its own, all of the network's. */
-static char *link_pattern(struct plugin_call *call, const char *link) {
+/*
+ * Tells the link that questions come by; where each container has its own, all of the network's. But not where those
+ * have an IPv6 address in common: with the first of them that goes, dnsmasq (2.90) would forget that it listens there.
+ * @entry: its servers are known
+ */
+static void add_link(struct plugin_call *call, const char *link, struct dns_entry *entry) {
         char own[IFNAMSIZ];
 
         attach_link_name(ATTACH_PAIR, call->network, call->container_id, call->ifname, own);
-        return str_equal(link, own) ? str_format("%.*s*", attach_network_prefix(), link) : xstrdup(link);
+        if (!str_equal(link, own)) {
+                str_list_add(&entry->links, link);
+                return;
+        }
+        for (size_t i = 0; i < entry->servers.count; i++)
+                if (strchr(entry->servers.items[i], ':'))
+                        return;
+        str_list_printf(&entry->links, "%.*s*", attach_network_prefix(), link);
 }
 
 static int add_addresses(struct plugin_call *call, const struct cni_result *result, struct dns_entry *entry,
@@ -190,14 +201,17 @@ static int add_addresses(struct plugin_call *call, const struct cni_result *resu
                                    "prevResult: %s; dnsname must come after a plugin that links the container to this "
                                    "host and gives it an address",
                                    forward ? "has no address of the container" : "has no link of this host");
-        str_list_take(&entry->links, link_pattern(call, forward));
         r = link_open(-1, &host, err);
         if (r >= 0)
                 r = link_find(&host, forward, &link, err);
         if (r >= 0)
                 r = link_addresses(&host, link.index, add_server, &search, err);
-        if (r < 0 || entry->servers.count)
+        if (r < 0)
                 return r;
+        if (entry->servers.count) {
+                add_link(call, forward, entry);
+                return 0;
+        }
         (void) plugin_fail(call, CNI_CODE_INVALID_CONFIG, err, EADDRNOTAVAIL,
                            "link %s has no address in the container's network, so no name server can be reached there",
                            forward);

@@ -167,11 +167,36 @@ kill_server() {
         cni DEL dnsname c1 "$(named_conf)"
 }
 
+# pair_conf [JQ EXPRESSION]
+pair_conf() {
+        bridge_conf '.type = "ptp" | del(.bridge, .isDefaultGateway, .hairpinMode)' | jq -c "${1:-.}"
+}
+
+@test "the server of pairs goes on answering at all its addresses when some of them go" {
+        require_program dig
+        make_container c3
+        for families in . '.ipam.ranges |= .[:1]'; do
+                for name in c1 c2 c3; do
+                        RESULT=$(cni ADD ptp $name "$(pair_conf "$families")")
+                        cni ADD dnsname $name "$(named_conf)"
+                done
+                server=$(server_pids)
+                left=$(address_of "$RESULT")
+                for name in c1 c2; do
+                        cni DEL dnsname $name "$(named_conf)"
+                        cni DEL ptp $name "$(pair_conf "$families")"
+                        # It asks at each of the server's addresses.
+                        cni CHECK dnsname c3 "$(named_conf)"
+                        assert_equal "$(ask c3 c3.dns.test)" "$left"
+                done
+                assert_equal "$(server_pids)" "$server"
+                cni DEL dnsname c3 "$(named_conf)"
+                cni DEL ptp c3 "$(pair_conf "$families")"
+        done
+}
+
 @test "a network of pairs has one server for all of them, which does not start again for each" {
         require_program dig
-        pair_conf() {
-                bridge_conf '.type = "ptp" | del(.bridge, .isDefaultGateway, .hairpinMode)'
-        }
         RESULT=$(cni ADD ptp c1 "$(pair_conf)")
         CNI_ARGS="K8S_POD_NAME=web" cni ADD dnsname c1 "$(named_conf)"
         server=$(server_pids)
