@@ -139,10 +139,12 @@ static int check_forward(struct nft_session *session, void *context, struct erro
         }
         for (size_t i = 0; nft_forward_pass(forward, i, &pass); i++) {
                 r = nft_host_lacks(session, &pass, forward->admin_chain);
+                if (r < 0)
+                        return nft_kernel_error(r, err);
                 if (r == 0)
                         r = iptables_legacy_lacks(&pass, err);
                 if (r < 0)
-                        return nft_kernel_error(r, err);
+                        return r;
                 if (r > 0) {
                         (void) error_set(err, ENOENT, "the host drops forwarded packets, and the accept for %s is gone",
                                          pass.link ? pass.link : cni_address_text(pass.address, text));
