@@ -206,26 +206,31 @@ static struct nft_port *removed_ports(const struct release *release, int only, s
         return ports;
 }
 
-static void stage_successors(struct nft_session *session, struct release *release) {
-        for (int family = 0; family < 2; family++) {
+static int stage_successors(struct nft_session *session, struct release *release) {
+        int r = 0;
+
+        for (int family = 0; r >= 0 && family < 2; family++) {
                 _cleanup_free_ struct nft_port *freed = NULL;
                 size_t count;
 
                 if (release->waiting[family].count == 0)
                         continue;
                 freed = removed_ports(release, family, &count);
-                nft_stage_successors(session, &release->waiting[family], family ? AF_INET6 : AF_INET, freed, count);
+                if (count > 0)
+                        r = nft_stage_successors(session, &release->waiting[family], family ? AF_INET6 : AF_INET, freed,
+                                                 count, &release->texts);
         }
+        return r;
 }
 
 /* Stages what has to go while other attachments remain. */
 static int stage_removal(struct nft_session *session, struct release *release) {
-        int r = 0;
+        int r;
 
         for (enum nft_set set = 0; set < NFT_SET_OWNED; set++)
                 nft_stage_delete_elements(session, set, release->removed[set].items, release->removed[set].count);
-        stage_successors(session, release);
-        for (size_t i = 0; i < release->chains_left.count; i++) {
+        r = stage_successors(session, release);
+        for (size_t i = 0; r >= 0 && i < release->chains_left.count; i++) {
                 const char *chain = release->chains_left.items[i];
 
                 if (!str_list_contains(&release->chains_kept, chain) && !str_equal(chain, NFT_CHAIN_MASQUERADE_ALL))

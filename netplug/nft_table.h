@@ -204,6 +204,8 @@ struct nft_waiting {
         char comment[NFT_COMMENT_SIZE];
 };
 
+struct nft_owner_texts;
+
 struct nft_waiters {
         struct nft_waiting *items;
         size_t count;
@@ -218,9 +220,10 @@ void nft_waiters_free(struct nft_waiters *waiters);
  * @waiters: all that wait in one family
  * @family: AF_INET or AF_INET6
  * @freed: ports that the same transaction takes out, of that family
+ * @gone: the owner that they are taken from
  */
-void nft_stage_successors(struct nft_session *session, const struct nft_waiters *waiters, int family,
-                          const struct nft_port *freed, size_t freed_count);
+int nft_stage_successors(struct nft_session *session, const struct nft_waiters *waiters, int family,
+                         const struct nft_port *freed, size_t freed_count, const struct nft_owner_texts *gone);
 
 /* nft_rule.c: the rule under construction. */
 

@@ -85,16 +85,48 @@ static bool overlap_any(const struct nft_port *port, const struct nft_port *othe
 /* What is promoted in one transaction. */
 struct succession {
         struct nft_session *session;
+        const struct nft_waiters *waiters;
+        const struct nft_owner_texts *gone;
         enum nft_set offset; /* of the family's sets */
+        enum nft_set set;    /* the one that is being read */
         int family;
         struct {
                 struct nft_port port;
-                const char *comment;
+                char comment[NFT_COMMENT_SIZE];
         } * taken;
         size_t taken_count;
 };
 
-/* True if another attachment takes the port already; `gated`: this one does, and with it the gate. */
+static void take(struct succession *succession, const struct nft_port *port, const char *comment) {
+        size_t n = succession->taken_count++;
+
+        succession->taken = xrealloc(succession->taken, succession->taken_count, sizeof(*succession->taken));
+        succession->taken[n].port = *port;
+        (void) snprintf(succession->taken[n].comment, sizeof(succession->taken[n].comment), "%s", comment);
+}
+
+/* A port that stays published: a part of what waits may have become another container's meanwhile. */
+static int note_taken(const struct nft_element *element, void *context) {
+        struct succession *succession = context;
+        struct nft_port held;
+
+        if (nft_owner_texts_have(succession->gone, element->comment))
+                return 0;
+        nft_port_of_element(succession->set, element, &held);
+        for (size_t i = 0; i < succession->waiters->count; i++) {
+                struct cni_address container;
+                struct nft_port port;
+
+                read_element(&succession->waiters->items[i].element, succession->family, &port, &container);
+                if (overlap(&port, &held)) {
+                        take(succession, &held, element->comment ? element->comment : "");
+                        break;
+                }
+        }
+        return 0;
+}
+
+/* True if another attachment has the port or takes it; `gated`: this one does at all addresses, and has the gate. */
 static bool is_taken(const struct succession *succession, const struct nft_port *port, const char *comment,
                      bool *gated) {
         for (size_t i = 0; i < succession->taken_count; i++) {
@@ -102,7 +134,7 @@ static bool is_taken(const struct succession *succession, const struct nft_port 
                         continue;
                 if (strcmp(succession->taken[i].comment, comment) != 0)
                         return true;
-                *gated = true;
+                *gated |= nft_port_is_anywhere(&succession->taken[i].port.host_address);
         }
         return false;
 }
@@ -117,8 +149,7 @@ static void promote(struct succession *succession, const struct nft_waiting *wai
         read_element(&waiting->element, succession->family, &port, &container);
         if (is_taken(succession, &port, waiting->comment, &gated))
                 return;
-        succession->taken[succession->taken_count].port = port;
-        succession->taken[succession->taken_count++].comment = waiting->comment;
+        take(succession, &port, waiting->comment);
         nft_stage_delete_elements(succession->session, NFT_SET_WAITING + succession->offset, &waiting->element, 1);
         set = nft_port_element(&port, &container, &element);
         nft_stage_elements(succession->session, set, &element, 1);
@@ -129,13 +160,19 @@ static void promote(struct succession *succession, const struct nft_waiting *wai
         nft_stage_elements(succession->session, NFT_SET_GATES + succession->offset, &gate, 1);
 }
 
-void nft_stage_successors(struct nft_session *session, const struct nft_waiters *waiters, int family,
-                          const struct nft_port *freed, size_t freed_count) {
-        struct succession succession = {.session = session, .offset = family == AF_INET6, .family = family};
+int nft_stage_successors(struct nft_session *session, const struct nft_waiters *waiters, int family,
+                         const struct nft_port *freed, size_t freed_count, const struct nft_owner_texts *gone) {
+        static const enum nft_set maps[] = {NFT_SET_PORTS, NFT_SET_SAME, NFT_SET_PORTS_AT, NFT_SET_SAME_AT};
+        struct succession succession = {
+                .session = session, .waiters = waiters, .gone = gone, .offset = family == AF_INET6, .family = family};
+        int r = 0;
 
-        succession.taken = xcalloc(waiters->count, sizeof(*succession.taken));
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(maps); i++) {
+                succession.set = maps[i] + succession.offset;
+                r = nft_read_elements(session, succession.set, note_taken, &succession);
+        }
         /* What is published everywhere first: its gate is that of what is published at an address, too. */
-        for (int at_address = 0; at_address < 2; at_address++)
+        for (int at_address = 0; r >= 0 && at_address < 2; at_address++)
                 for (size_t i = 0; i < waiters->count; i++) {
                         struct cni_address container;
                         struct nft_port port;
@@ -146,4 +183,5 @@ void nft_stage_successors(struct nft_session *session, const struct nft_waiters 
                                 promote(&succession, &waiters->items[i]);
                 }
         free(succession.taken);
+        return r;
 }

@@ -432,6 +432,35 @@ assert_published_to() {
         assert_nothing_left "$BEFORE"
 }
 
+# ports_from FIRST LAST: mappings to the ports of the same numbers.
+ports_from() {
+        jq -cn "[range($1; $2 + 1) | {hostPort: ., containerPort: ., protocol: \"tcp\"}]"
+}
+
+@test "ports that wait take over none that have become another container's" {
+        require_program nft
+        attach c1 "$(ports_from 8000 8010)"
+        first=$RESULT
+        as_second attach c1 "$(ports_from 8000 8003)"
+        second=$RESULT
+        as_third attach c1 "$(ports_from 8002 8009)"
+        third=$RESULT
+        RESULT=$first
+        detach c1
+        # Those of the second and the third one overlap, and one of them waits on.
+        attach c2 "$(ports_from 8007 8012)"
+        other=$RESULT
+        RESULT=$second
+        as_second detach c1
+        assert_equal "$(in_host nft list map inet netplug same4 | grep -c 'comment "')" 1
+        in_host nft list map inet netplug same4 | grep -q "8007-8012 comment \"$NETWORK c2 eth0\""
+        RESULT=$third
+        as_third detach c1
+        RESULT=$other
+        detach c2
+        assert_nothing_left "$BEFORE"
+}
+
 @test "a port that waits brings its conditions and its length along" {
         CHAIN=$CNI_PLUGINS/bridge
         PORTS=$(jq -cn '[range(8000; 8010) | {hostPort: ., containerPort: ., protocol: "tcp"}]')
