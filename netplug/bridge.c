@@ -229,6 +229,7 @@ struct bridge_attachment {
         struct link_info bridge;
         struct link_info vlan_link; /* the gateway of a VLAN, or empty */
         bool linked;                /* the pair is made */
+        bool over_link;             /* addresses are asked for once it is */
         bool asked;                 /* addresses may have been given */
         int port;                   /* index of the host's end */
         int peer;                   /* and of the container's */
@@ -296,6 +297,8 @@ static int add_link_local(struct netlink *container, const struct link_info *pee
 static int configure_inside(struct plugin_call *call, struct bridge_attachment *attachment,
                             const struct cni_result *result, struct error *err) {
         const struct bridge_options *conf = attachment->conf;
+        const unsigned int how =
+                (conf->detect_duplicates ? ATTACH_TRY_ADDRESSES : 0) | (attachment->over_link ? ATTACH_ANNOUNCE : 0);
         struct link_info peer = {0};
         int r;
 
@@ -303,8 +306,7 @@ static int configure_inside(struct plugin_call *call, struct bridge_attachment *
                 return 0;
         r = link_find(&attachment->container, call->ifname, &peer, err);
         if (r >= 0)
-                r = attach_prepare_ipv6(call->netns_fd, &peer, result,
-                                        conf->detect_duplicates ? ATTACH_TRY_ADDRESSES : 0, err);
+                r = attach_prepare_ipv6(call->netns_fd, &peer, result, how, err);
         /*
          * Each new container sends some eight packets to all others as IPv6 starts on its link, most of what an ADD
          * costs on a large bridge. Where this host is the gateway and the network has no IPv6, nobody needs that.
@@ -335,8 +337,8 @@ static int open_port(struct bridge_attachment *attachment, const struct link_vet
                 r = link_await(&attachment->container, veth->peer_name, err);
         if (r >= 0 && conf->detect_duplicates)
                 r = link_settle(&attachment->container, attachment->peer, ATTACH_SETTLE_MS, err);
-        /* Without a wish, the hardware address follows from the IP address: neighbours know it. */
-        if (r >= 0 && conf->mac[0])
+        /* Without a wish, the hardware address follows from an IP address that came first: neighbours know it. */
+        if (r >= 0 && (conf->mac[0] || attachment->over_link))
                 r = link_announce(&attachment->container, attachment->peer, veth->peer_mac, err);
         return r;
 }
@@ -383,7 +385,6 @@ static int ask_over_link(struct plugin_call *call, struct bridge_attachment *att
 
 static int attach(struct plugin_call *call, struct bridge_attachment *attachment, struct cni_result *result,
                   struct error *err) {
-        const bool over_link = ipam_needs_link(call);
         const struct bridge_options *conf = attachment->conf;
         char name[IFNAMSIZ], mac[LINK_MAC_SIZE], peer_mac[LINK_MAC_SIZE];
         struct link_veth veth = {.name = name,
@@ -398,10 +399,10 @@ static int attach(struct plugin_call *call, struct bridge_attachment *attachment
                                  .mtu = conf->mtu};
         int r;
 
-        if (over_link)
+        if (attachment->over_link)
                 *result = (struct cni_result){0};
         r = ensure_bridge(&attachment->host, conf, &attachment->bridge, err);
-        if (r >= 0 && !over_link)
+        if (r >= 0 && !attachment->over_link)
                 r = make_network(call, attachment, result, err);
         if (r < 0)
                 return r;
@@ -410,7 +411,7 @@ static int attach(struct plugin_call *call, struct bridge_attachment *attachment
         link_mac_random(mac);
         attach_mac(conf->mac, result, peer_mac);
         r = make_port(attachment, &veth, err);
-        if (r >= 0 && over_link)
+        if (r >= 0 && attachment->over_link)
                 r = ask_over_link(call, attachment, &veth, result, err);
         if (r >= 0)
                 r = configure_inside(call, attachment, result, err);
@@ -438,7 +439,8 @@ static int bridge_add(struct plugin_call *call, struct cni_result *result, struc
                 r = attach_open(call, &attachment.host, &attachment.container, err);
         if (r < 0)
                 return r;
-        attachment.asked = !ipam_needs_link(call);
+        attachment.over_link = ipam_needs_link(call);
+        attachment.asked = !attachment.over_link;
         if (attachment.asked)
                 r = attach_addresses_from_ipam(call, result, err);
         if (r < 0)

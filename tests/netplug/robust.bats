@@ -145,6 +145,24 @@ undoes() {
         assert_output ""
 }
 
+@test "an address that another program gives again is reached at once, by the hardware address of who has it now" {
+        [ -x /usr/lib/cni/host-local ] || skip "no reference plugins (containernetworking-plugins)"
+        CNI_VERSION=1.0.0
+        mkdir "$BATS_TEST_TMPDIR/cni"
+        cp /usr/lib/cni/host-local "$BATS_TEST_TMPDIR/cni/"
+        CNI_DIRECTORIES=$BATS_TEST_TMPDIR/cni
+        # While the bridge has another port, this host does not forget the neighbours behind it.
+        make_container c2
+        cni ADD bridge c2 "$(bridge_conf)"
+        make_container c3
+        for name in c1 c3; do
+                cni ADD bridge $name "$(bridge_conf '.args.cni.ips = ["10.77.0.9", "fd77::9"]')"
+                in_host ping -c 1 -W 1 10.77.0.9
+                in_host ping -c 1 -W 1 fd77::9
+                cni DEL bridge $name "$(bridge_conf)"
+        done
+}
+
 # An IPAM plugin that always fails, in $BATS_TEST_TMPDIR/cni.
 make_unlucky() {
         mkdir "$BATS_TEST_TMPDIR/cni"
