@@ -343,16 +343,6 @@ static int open_port(struct bridge_attachment *attachment, const struct link_vet
         return r;
 }
 
-/* What has to be known of the addresses before the container's link gets them. */
-static int make_network(struct plugin_call *call, struct bridge_attachment *attachment, struct cni_result *result,
-                        struct error *err) {
-        int r = complete_result(call, attachment->conf, result, err);
-
-        return r < 0 ? r
-                     : ensure_gateways(&attachment->host, attachment->conf, &attachment->bridge, result,
-                                       &attachment->vlan_link, err);
-}
-
 static int make_port(struct bridge_attachment *attachment, struct link_veth *veth, struct error *err) {
         int r = link_veth_add(&attachment->host, veth, err);
 
@@ -380,7 +370,11 @@ static int ask_over_link(struct plugin_call *call, struct bridge_attachment *att
                 return r;
         attachment->asked = true;
         r = attach_addresses_from_ipam(call, result, err);
-        return r < 0 ? r : make_network(call, attachment, result, err);
+        if (r >= 0)
+                r = complete_result(call, attachment->conf, result, err);
+        return r < 0 ? r
+                     : ensure_gateways(&attachment->host, attachment->conf, &attachment->bridge, result,
+                                       &attachment->vlan_link, err);
 }
 
 static int attach(struct plugin_call *call, struct bridge_attachment *attachment, struct cni_result *result,
@@ -401,9 +395,11 @@ static int attach(struct plugin_call *call, struct bridge_attachment *attachment
 
         if (attachment->over_link)
                 *result = (struct cni_result){0};
-        r = ensure_bridge(&attachment->host, conf, &attachment->bridge, err);
-        if (r >= 0 && !attachment->over_link)
-                r = make_network(call, attachment, result, err);
+        r = complete_result(call, conf, result, err);
+        if (r >= 0)
+                r = ensure_bridge(&attachment->host, conf, &attachment->bridge, err);
+        if (r >= 0)
+                r = ensure_gateways(&attachment->host, conf, &attachment->bridge, result, &attachment->vlan_link, err);
         if (r < 0)
                 return r;
         veth.master = attachment->bridge.index;

@@ -9,6 +9,7 @@
 
 #include "../lib/cleanup.h"
 #include "../lib/file.h"
+#include "../lib/log.h"
 #include "../lib/path.h"
 #include "../lib/process.h"
 #include "../lib/str.h"
@@ -106,11 +107,20 @@ struct forward_chain {
 static int read_forward(size_t family, const char *admin_chain, struct forward_chain *out, struct error *err) {
         _cleanup_str_list_ struct str_list words = {0}, lines = {0};
         _cleanup_free_ char *text = NULL, *admin_jump = str_format("-A FORWARD -j %s", admin_chain);
-        _cleanup_free_ char *admin = str_format("-N %s", admin_chain);
+        _cleanup_free_ char *admin = str_format("-N %s", admin_chain), *told = NULL;
+        struct error own = {0};
         int r;
 
         str_list_add(&words, "-S");
-        r = run(family, &words, &text, err);
+        r = run(family, &words, &text, &own);
+        /* The table may be there because somebody looked for it, and hold nothing. */
+        if (r == -ENOENT) {
+                told = error_text(&own);
+                log_warning("%s: what the old iptables drops is not looked at", told);
+                return 0;
+        }
+        if (r < 0 && err)
+                *err = own;
         if (r < 0)
                 return r;
         str_list_split(&lines, text ? text : "", '\n');
@@ -274,11 +284,6 @@ int iptables_legacy_sweep(struct error *err) {
                 if (!has_filter_table(i))
                         continue;
                 r = read_forward(i, "", &chain, err);
-                /* Without its program, ADD was refused. */
-                if (r == -ENOENT) {
-                        error_clear(err);
-                        r = 0;
-                }
                 for (size_t j = 0; r >= 0 && j < chain.lines.count; j++) {
                         _cleanup_free_ char *name = pass_of_rule(chain.lines.items[j]);
 

@@ -2,7 +2,8 @@
  * iptables_legacy.h: a host whose FORWARD chain is of the old iptables, which
  * nf_tables cannot change: its own program is asked to accept what the host
  * would drop. Where the kernel has no such table in this network namespace,
- * nothing is executed. Our rules carry a comment by which they are found.
+ * nothing is executed; where the program is missing, there is a warning. Our rules carry a comment by which they are
+ * found.
  */
 #pragma once
 
