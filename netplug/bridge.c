@@ -230,7 +230,7 @@ struct bridge_attachment {
         struct link_info vlan_link; /* the gateway of a VLAN, or empty */
         bool linked;                /* the pair is made */
         bool over_link;             /* addresses are asked for once it is */
-        bool asked;                 /* addresses may have been given */
+        bool asked;                 /* addresses have been given */
         int port;                   /* index of the host's end */
         int peer;                   /* and of the container's */
 };
@@ -366,12 +366,12 @@ static int ask_over_link(struct plugin_call *call, struct bridge_attachment *att
                 r = link_set_flags(&attachment->container, peer, IFF_UP, err);
         if (r >= 0)
                 r = link_await(&attachment->host, veth->name, err);
+        if (r >= 0)
+                r = attach_addresses_from_ipam(call, result, err);
         if (r < 0)
                 return r;
         attachment->asked = true;
-        r = attach_addresses_from_ipam(call, result, err);
-        if (r >= 0)
-                r = complete_result(call, attachment->conf, result, err);
+        r = complete_result(call, attachment->conf, result, err);
         return r < 0 ? r
                      : ensure_gateways(&attachment->host, attachment->conf, &attachment->bridge, result,
                                        &attachment->vlan_link, err);

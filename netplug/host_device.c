@@ -254,7 +254,7 @@ static int host_device_add(struct plugin_call *call, struct cni_result *result, 
         _cleanup_netlink_ struct netlink host = NETLINK_CLOSED, container = NETLINK_CLOSED;
         struct configuration conf;
         struct link_info link;
-        bool asks_over_link;
+        bool over_link, moved, asked;
         int r;
 
         r = parse_configuration(call, &conf, err);
@@ -267,23 +267,21 @@ static int host_device_add(struct plugin_call *call, struct cni_result *result, 
         if (r < 0)
                 return r;
         /* The move costs the link its addresses: where it can be, it comes after all that may fail. */
-        asks_over_link = ipam_needs_link(call);
-        if (!asks_over_link)
+        over_link = ipam_needs_link(call);
+        if (!over_link)
                 r = attach_addresses_from_ipam(call, result, err);
         if (r < 0)
                 return r;
         r = move(&host, &link, call->netns_fd, call->ifname, link.name, err);
-        if (r < 0 && asks_over_link)
-                return r;
-        if (r >= 0) {
-                if (asks_over_link)
-                        r = attach_addresses_from_ipam(call, result, err);
-                if (r >= 0)
-                        r = attach_configure(call, &container, result, false, err);
-                if (r < 0)
-                        give_up(&host, &container, call->ifname, &link);
-        }
-        if (r < 0)
+        moved = r >= 0;
+        if (moved && over_link)
+                r = attach_addresses_from_ipam(call, result, err);
+        asked = !over_link || (moved && r >= 0);
+        if (r >= 0)
+                r = attach_configure(call, &container, result, false, err);
+        if (r < 0 && moved)
+                give_up(&host, &container, call->ifname, &link);
+        if (r < 0 && asked)
                 ipam_undo(call);
         return r;
 }

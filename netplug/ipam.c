@@ -130,6 +130,9 @@ int ipam_add(struct plugin_call *call, struct cni_result *out, struct error *err
         if (delegate.plugin)
                 return delegate.plugin->add(call, out, err);
         r = execute(call, &delegate, "ADD", &result, err);
+        /* Nobody knows how far it got. */
+        if (r == -ETIMEDOUT)
+                ipam_undo(call);
         if (r < 0)
                 return r;
         /* The result points into its text. */
