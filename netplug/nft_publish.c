@@ -259,13 +259,13 @@ static int stage_waiting(struct nft_session *session, struct portion **portions,
 }
 
 /*
- * True if one of the ports before the n-th is published everywhere and covers it. (Those for both families come first,
- * then those at all addresses of one, then the others.)
+ * True if the n-th port is published at one address, and another one, which covers it, everywhere. (Those come first:
+ * for both families, then for one.)
  */
 static bool is_covered(const struct nft_publish *publish, size_t n, int family) {
         const struct nft_port *port = &publish->ports[n];
 
-        for (size_t i = 0; port->host_address.family && i < n; i++) {
+        for (size_t i = 0; !nft_port_is_anywhere(&port->host_address) && i < n; i++) {
                 const struct nft_port *wide = &publish->ports[i];
 
                 if (!nft_port_is_anywhere(&wide->host_address))

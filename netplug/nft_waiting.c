@@ -82,6 +82,12 @@ static bool overlap_any(const struct nft_port *port, const struct nft_port *othe
         return false;
 }
 
+/* A port that is published, or will be. */
+struct taken_port {
+        struct nft_port port;
+        char comment[NFT_COMMENT_SIZE];
+};
+
 /* What is promoted in one transaction. */
 struct succession {
         struct nft_session *session;
@@ -90,19 +96,17 @@ struct succession {
         enum nft_set offset; /* of the family's sets */
         enum nft_set set;    /* the one that is being read */
         int family;
-        struct {
-                struct nft_port port;
-                char comment[NFT_COMMENT_SIZE];
-        } * taken;
+        struct taken_port *taken;
         size_t taken_count;
 };
 
 static void take(struct succession *succession, const struct nft_port *port, const char *comment) {
-        size_t n = succession->taken_count++;
+        struct taken_port *taken;
 
-        succession->taken = xrealloc(succession->taken, succession->taken_count, sizeof(*succession->taken));
-        succession->taken[n].port = *port;
-        (void) snprintf(succession->taken[n].comment, sizeof(succession->taken[n].comment), "%s", comment);
+        succession->taken = xrealloc(succession->taken, succession->taken_count + 1, sizeof(*taken));
+        taken = &succession->taken[succession->taken_count++];
+        taken->port = *port;
+        (void) snprintf(taken->comment, sizeof(taken->comment), "%s", comment);
 }
 
 /* A port that stays published: a part of what waits may have become another container's meanwhile. */
@@ -130,11 +134,13 @@ static int note_taken(const struct nft_element *element, void *context) {
 static bool is_taken(const struct succession *succession, const struct nft_port *port, const char *comment,
                      bool *gated) {
         for (size_t i = 0; i < succession->taken_count; i++) {
-                if (!overlap(port, &succession->taken[i].port))
+                const struct taken_port *taken = &succession->taken[i];
+
+                if (!overlap(port, &taken->port))
                         continue;
-                if (strcmp(succession->taken[i].comment, comment) != 0)
+                if (strcmp(taken->comment, comment) != 0)
                         return true;
-                *gated |= nft_port_is_anywhere(&succession->taken[i].port.host_address);
+                *gated |= nft_port_is_anywhere(&taken->port.host_address);
         }
         return false;
 }
@@ -172,13 +178,13 @@ int nft_stage_successors(struct nft_session *session, const struct nft_waiters *
                 r = nft_read_elements(session, succession.set, note_taken, &succession);
         }
         /* What is published everywhere first: its gate is that of what is published at an address, too. */
-        for (int at_address = 0; r >= 0 && at_address < 2; at_address++)
+        for (int pass = 0; r >= 0 && pass < 2; pass++)
                 for (size_t i = 0; i < waiters->count; i++) {
                         struct cni_address container;
                         struct nft_port port;
 
                         read_element(&waiters->items[i].element, family, &port, &container);
-                        if (nft_port_is_anywhere(&port.host_address) != at_address &&
+                        if (nft_port_is_anywhere(&port.host_address) == (pass == 0) &&
                             overlap_any(&port, freed, freed_count))
                                 promote(&succession, &waiters->items[i]);
                 }

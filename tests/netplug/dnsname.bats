@@ -37,6 +37,15 @@ name_container() {
                 ".runtimeConfig.aliases = {\"$NETWORK\": $(jq -cn '$ARGS.positional' --args "${@:3}")}")")
 }
 
+# name_four: attaches c1 to c4 by their names.
+name_four() {
+        make_container c3
+        make_container c4
+        for name in c1 c2 c3 c4; do
+                name_container $name $name
+        done
+}
+
 # ask CONTAINER NAME [TYPE [SERVER]]
 ask() {
         in_container "$1" dig +short +time=2 +tries=1 "@${4:-10.77.0.1}" "$2" "${3:-A}"
@@ -287,12 +296,7 @@ pair_conf() {
 }
 
 @test "DEL and GC take names back where the server of those that stay cannot be started" {
-        for name in c3 c4; do
-                make_container $name
-        done
-        for name in c1 c2 c3 c4; do
-                name_container $name $name
-        done
+        name_four
         kill_server
         take_port
         run cni DEL dnsname c1 "$(named_conf)"
@@ -391,12 +395,7 @@ pair_conf() {
 
 @test "DEL and GC take names back whatever is wrong with the options, and the server keeps those it has" {
         require_program dig
-        for name in c3 c4; do
-                make_container $name
-        done
-        for name in c1 c2 c3 c4; do
-                name_container $name $name
-        done
+        name_four
         before=$(cat "$DNS/$NETWORK/dnsmasq.conf")
         ours=$(server_pids)
         cni DEL dnsname c1 "$(named_conf '.remoteServers = ["nonsense"]')"

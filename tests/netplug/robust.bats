@@ -145,12 +145,17 @@ undoes() {
         assert_output ""
 }
 
-@test "an address that another program gives again is reached at once, by the hardware address of who has it now" {
+# use_reference_ipam: addresses come from the reference host-local; nothing else of that set is found.
+use_reference_ipam() {
         [ -x /usr/lib/cni/host-local ] || skip "no reference plugins (containernetworking-plugins)"
         CNI_VERSION=1.0.0
         mkdir "$BATS_TEST_TMPDIR/cni"
         cp /usr/lib/cni/host-local "$BATS_TEST_TMPDIR/cni/"
         CNI_DIRECTORIES=$BATS_TEST_TMPDIR/cni
+}
+
+@test "an address that another program gives again is reached at once, by the hardware address of who has it now" {
+        use_reference_ipam
         # While the bridge has another port, this host does not forget the neighbours behind it.
         make_container c2
         cni ADD bridge c2 "$(bridge_conf)"
@@ -181,11 +186,7 @@ make_unlucky() {
 }
 
 @test "an ADD that fails before it asks another program for addresses takes none from the attachment that has them" {
-        [ -x /usr/lib/cni/host-local ] || skip "no reference plugins (containernetworking-plugins)"
-        CNI_VERSION=1.0.0
-        mkdir "$BATS_TEST_TMPDIR/cni"
-        cp /usr/lib/cni/host-local "$BATS_TEST_TMPDIR/cni/"
-        CNI_DIRECTORIES=$BATS_TEST_TMPDIR/cni
+        use_reference_ipam
         RESULT=$(cni ADD bridge c1 "$(bridge_conf)")
         # The name in the container is free, that of the host's end is not.
         in_container c1 ip link set eth0 down name renamed
