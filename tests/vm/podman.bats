@@ -36,15 +36,16 @@ podman() {
                 --runtime "$MYRUN_PROGRAM" "$@"
 }
 
-# A container that counts in /n.
+# A container that counts in /count/n: on a tmpfs, which is saved with the processes. Podman saves the files of the
+# image apart, later where the container goes on, and criu would miss those that were open.
 start_counting() {
-        podman run -d --network none --name "$NAME" busybox \
-                sh -c 'i=0; while :; do i=$((i+1)); echo $i >/new; mv /new /n; sleep 0.1; done' >/dev/null
+        podman run -d --network none --tmpfs /count --name "$NAME" busybox \
+                sh -c 'i=0; while :; do i=$((i+1)); echo $i >/count/new; mv /count/new /count/n; sleep 0.1; done' >/dev/null
         wait_until counted_to 3
 }
 
 count() {
-        podman exec "$NAME" cat /n
+        podman exec "$NAME" cat /count/n
 }
 
 counted_to() {
