@@ -135,7 +135,7 @@ int attach_open(struct plugin_call *call, struct netlink *host, struct netlink *
 }
 
 static int refuse_routers(const char *link, struct error *err) {
-        return sysctl_set_link("ipv6", link, "accept_ra", "0", err);
+        return sysctl_set_link(-1, "ipv6", link, "accept_ra", "0", err);
 }
 
 /*
@@ -145,13 +145,13 @@ static int refuse_routers(const char *link, struct error *err) {
 int attach_harden_port(const char *link, struct error *err) {
         int r = refuse_routers(link, err);
 
-        return r < 0 ? r : sysctl_set_link("ipv6", link, "disable_ipv6", "1", err);
+        return r < 0 ? r : sysctl_set_link(-1, "ipv6", link, "disable_ipv6", "1", err);
 }
 
 int attach_harden(const char *link, struct error *err) {
         int r = refuse_routers(link, err);
 
-        return r < 0 ? r : sysctl_set_link("ipv6", link, "accept_dad", "0", err);
+        return r < 0 ? r : sysctl_set_link(-1, "ipv6", link, "accept_dad", "0", err);
 }
 
 int attach_addresses_from_ipam(struct plugin_call *call, struct cni_result *result, struct error *err) {
@@ -193,6 +193,9 @@ bool attach_has_ipv6(const struct cni_result *result) {
         return false;
 }
 
+/* Between a group's first report and the next, at most. No frame is lost between a container and its bridge. */
+#define DAY_MS "86400000"
+
 struct inside {
         const struct link_info *link;
         unsigned int how;
@@ -204,19 +207,27 @@ static int prepare_ipv6(void *context, struct error *err) {
         const struct {
                 bool wanted;
                 const char *link, *name, *value;
-        } settings[] = {
-                {inside->link->without_ipv6, "lo", "disable_ipv6", "0"},
-                {inside->link->without_ipv6, link, "disable_ipv6", "0"},
-                {inside->how & ATTACH_ANNOUNCE, link, "ndisc_notify", "1"},
-                {inside->how & ATTACH_TRY_ADDRESSES, link, "enhanced_dad", "1"},
-                {inside->how & ATTACH_TRY_ADDRESSES, link, "accept_dad", "1"},
+                bool optional;
+        } rows[] = {
+                {inside->link->without_ipv6, "lo", "disable_ipv6", "0", false},
+                {inside->link->without_ipv6, link, "disable_ipv6", "0", false},
+                {inside->how & ATTACH_ANNOUNCE, link, "ndisc_notify", "1", false},
+                {inside->how & ATTACH_TRY_ADDRESSES, link, "enhanced_dad", "1", false},
+                {inside->how & ATTACH_TRY_ADDRESSES, link, "accept_dad", "1", false},
+                {inside->how & ATTACH_REPORT_ONCE, link, "force_mld_version", "1", true},
+                {inside->how & ATTACH_REPORT_ONCE, link, "mldv1_unsolicited_report_interval", DAY_MS, true},
         };
-        int r = 0;
+        _cleanup_fd_ int settings = sysctl_open_apart(err);
+        int r = settings;
 
-        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(settings); i++)
-                if (settings[i].wanted)
-                        r = sysctl_set_link("ipv6", settings[i].link, settings[i].name, settings[i].value, err);
-        return r;
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(rows); i++) {
+                if (!rows[i].wanted)
+                        continue;
+                r = sysctl_set_link(settings, "ipv6", rows[i].link, rows[i].name, rows[i].value, err);
+                if (rows[i].optional)
+                        r = 0;
+        }
+        return r < 0 ? r : 0;
 }
 
 int attach_prepare_ipv6(int netns_fd, const struct link_info *link, const struct cni_result *result, unsigned int how,

@@ -82,12 +82,12 @@ void attach_put_interface(struct plugin_call *call, struct cni_result *result, c
 enum attach_inside {
         ATTACH_TRY_ADDRESSES = 1, /* addresses are tried before they are used */
         ATTACH_ANNOUNCE = 2,      /* neighbours are told when the hardware address or the state changes */
+        ATTACH_REPORT_ONCE = 4,   /* groups are reported as they are joined, not again later (where that can be set) */
 };
 
 /**
  * Readies the container's link for the IPv6 addresses of the result, if it has any: IPv6 is switched on where the
- * container has it off. Little goes by /proc/sys: there, the settings of all containers' links of a name are in one
- * list that the kernel searches.
+ * container has it off.
  * @link: as link_find() found it
  * @how: of enum attach_inside
  */

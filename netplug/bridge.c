@@ -15,6 +15,9 @@
 #include "nft.h"
 #include "sysctl.h"
 
+/* How long an ADD waits for the container's link to join its groups. */
+#define JOIN_MS 200
+
 /* --- the bridge -------------------------------------------------------------------------------------------------- */
 
 /* The option that VLANs are asked for by. */
@@ -231,6 +234,7 @@ struct bridge_attachment {
         bool linked;                /* the pair is made */
         bool over_link;             /* addresses are asked for once it is */
         bool asked;                 /* addresses have been given */
+        bool joins_late;            /* the pair is up before it is the bridge's */
         int port;                   /* index of the host's end */
         int peer;                   /* and of the container's */
 };
@@ -297,8 +301,9 @@ static int add_link_local(struct netlink *container, const struct link_info *pee
 static int configure_inside(struct plugin_call *call, struct bridge_attachment *attachment,
                             const struct cni_result *result, struct error *err) {
         const struct bridge_options *conf = attachment->conf;
-        const unsigned int how =
-                (conf->detect_duplicates ? ATTACH_TRY_ADDRESSES : 0) | (attachment->over_link ? ATTACH_ANNOUNCE : 0);
+        const unsigned int how = (conf->detect_duplicates ? ATTACH_TRY_ADDRESSES : 0) |
+                                 (attachment->over_link ? ATTACH_ANNOUNCE : 0) |
+                                 (attachment->joins_late ? ATTACH_REPORT_ONCE : 0);
         struct link_info peer = {0};
         int r;
 
@@ -318,6 +323,9 @@ static int configure_inside(struct plugin_call *call, struct bridge_attachment *
                                    LINK_ANNOUNCE | (conf->detect_duplicates ? LINK_DETECT_DUPLICATES : 0), err);
         if (r >= 0 && conf->is_gateway && !conf->detect_duplicates && attach_has_ipv6(result))
                 r = add_link_local(&attachment->container, &peer, err);
+        /* Groups that are joined later are reported to all, no more than that. */
+        if (r >= 0 && attachment->joins_late)
+                (void) link_await_groups(&attachment->container, peer.index, JOIN_MS, NULL);
         attachment->peer = peer.index;
         return r;
 }
@@ -326,7 +334,7 @@ static int configure_inside(struct plugin_call *call, struct bridge_attachment *
  * The port comes up last: restrictions are in force before the first packet, and the bridge, which goes through all of
  * its ports for each that comes or goes, has one that is there for good.
  */
-static int open_port(struct bridge_attachment *attachment, const struct link_veth *veth, struct error *err) {
+static int open_port(struct bridge_attachment *attachment, struct link_veth *veth, struct error *err) {
         const struct bridge_options *conf = attachment->conf;
         int r = link_set_flags(&attachment->host, attachment->port, IFF_UP, err);
 
@@ -335,12 +343,31 @@ static int open_port(struct bridge_attachment *attachment, const struct link_vet
         r = link_await(&attachment->host, veth->name, err);
         if (r >= 0)
                 r = link_await(&attachment->container, veth->peer_name, err);
+        if (r >= 0 && attachment->joins_late) {
+                veth->master = attachment->bridge.index;
+                r = link_veth_join(&attachment->host, veth, err);
+        }
         if (r >= 0 && conf->detect_duplicates)
                 r = link_settle(&attachment->container, attachment->peer, ATTACH_SETTLE_MS, err);
         /* Without a wish, the hardware address follows from an IP address that came first: neighbours know it. */
         if (r >= 0 && (conf->mac[0] || attachment->over_link))
                 r = link_announce(&attachment->container, attachment->peer, veth->peer_mac, err);
         return r;
+}
+
+/*
+ * As IPv6 starts, a link reports the groups it joins three times within a second, and a bridge that floods hands each
+ * report to every container: most of what an ADD costs on a large one, and nobody there acts on it. So the pair becomes
+ * the bridge's when that is done. In version 1 of MLD (RFC 2710) groups are reported as they are joined, and when there
+ * is a carrier; version 2 (RFC 3810) waits, and others may have come by then. Not where the port restricts packets,
+ * which it must from the first one on, nor where the others have to hear that an address is tried or asked for.
+ */
+static bool joins_late(const struct bridge_attachment *attachment, const struct cni_result *result) {
+        const struct bridge_options *conf = attachment->conf;
+        bool restricted = conf->isolated || conf->check_mac || conf->has_vlans;
+
+        return attachment->bridge.floods && conf->is_gateway && attach_has_ipv6(result) && !restricted &&
+               !conf->detect_duplicates && !attachment->over_link && !conf->leave_down;
 }
 
 static int make_port(struct bridge_attachment *attachment, struct link_veth *veth, struct error *err) {
@@ -402,7 +429,8 @@ static int attach(struct plugin_call *call, struct bridge_attachment *attachment
                 r = ensure_gateways(&attachment->host, conf, &attachment->bridge, result, &attachment->vlan_link, err);
         if (r < 0)
                 return r;
-        veth.master = attachment->bridge.index;
+        attachment->joins_late = joins_late(attachment, result);
+        veth.master = attachment->joins_late ? 0 : attachment->bridge.index;
         attach_link_name(ATTACH_PAIR, call->network, call->container_id, call->ifname, name);
         link_mac_random(mac);
         attach_mac(conf->mac, result, peer_mac);
@@ -415,7 +443,7 @@ static int attach(struct plugin_call *call, struct bridge_attachment *attachment
                 r = open_port(attachment, &veth, err);
         /* The first ports may have changed its hardware address. */
         if (r >= 0)
-                r = link_find_index(&attachment->host, veth.master, &attachment->bridge, err);
+                r = link_find_index(&attachment->host, attachment->bridge.index, &attachment->bridge, err);
         /* Last: after it, nothing fails. */
         if (r >= 0 && conf->masquerade)
                 r = attach_masquerade(call, result, err);

@@ -165,8 +165,10 @@ static void read_kind(struct nlattr *from, struct link_info *info) {
             nla_parse_nested(data, IFLA_MACVLAN_MAX, about[IFLA_INFO_DATA], NULL) >= 0)
                 info->mode = (unsigned int) number(data[IFLA_MACVLAN_MODE]);
         if (strcmp(info->kind, "bridge") == 0 && about[IFLA_INFO_DATA] &&
-            nla_parse_nested(data, IFLA_BR_MAX, about[IFLA_INFO_DATA], NULL) >= 0)
+            nla_parse_nested(data, IFLA_BR_MAX, about[IFLA_INFO_DATA], NULL) >= 0) {
                 info->filters_vlans = data[IFLA_BR_VLAN_FILTERING] && nla_get_u8(data[IFLA_BR_VLAN_FILTERING]);
+                info->floods = data[IFLA_BR_MCAST_SNOOPING] && !nla_get_u8(data[IFLA_BR_MCAST_SNOOPING]);
+        }
 }
 
 /* What the link's part for IPv6 tells. */

@@ -34,6 +34,7 @@ struct link_info {
         bool without_ipv6;     /* IPv6 is switched off on it */
         bool makes_link_local; /* an address fe80::..., of its hardware address, as it comes up */
         bool filters_vlans;    /* a bridge that tells VLANs apart */
+        bool floods;           /* a bridge that hands multicast to every port */
         char name[IFNAMSIZ];
         char alias[IFNAMSIZ]; /* cut to that length; "" for none */
         char kind[16];        /* "bridge", "veth", ..., "" for hardware and the loopback */
@@ -112,6 +113,9 @@ struct link_veth {
  * -EEXIST when one of the names is taken.
  */
 int link_veth_add(struct netlink *netlink, const struct link_veth *veth, struct error *err);
+
+/** Makes the end here, made without a master, the port of veth->master that it would have been. */
+int link_veth_join(struct netlink *netlink, const struct link_veth *veth, struct error *err);
 
 /** Has a link that is up tell its neighbours of its addresses, if its setting arp_notify, or ndisc_notify, is on. */
 int link_announce(struct netlink *netlink, int index, const char *mac, struct error *err);
@@ -202,6 +206,12 @@ int link_address_delete(struct netlink *netlink, int index, const struct cni_add
 
 /** Waits until no address is tentative any more. -EADDRINUSE: another host has one. */
 int link_settle(struct netlink *netlink, int index, int timeout_ms, struct error *err);
+
+/**
+ * Waits until a link has joined the multicast groups by which neighbours ask for its IPv6 addresses (RFC 4291, section
+ * 2.7.1). The kernel does that in a worker, some time after it was given an address. -ETIMEDOUT
+ */
+int link_await_groups(struct netlink *netlink, int index, int timeout_ms, struct error *err);
 
 /** Called for each address of a link. */
 typedef int (*link_address_handler)(const struct cni_address *address, void *context);

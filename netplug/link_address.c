@@ -13,6 +13,11 @@
 #include "link_message.h"
 
 #define ROOM ((size_t) 512)
+/* Of the groups that are waited for. */
+#define GROUPS_MAX 16
+/* Between two looks at the groups of a link, which is soon in them as a rule. */
+#define LOOK_FIRST_NS 50000L
+#define LOOK_LAST_NS 20000000L
 
 static size_t size_of(const struct cni_address *address) {
         return address->family == AF_INET ? 4 : 16;
@@ -259,6 +264,61 @@ int link_settle(struct netlink *netlink, int index, int timeout_ms, struct error
                 (void) nanosleep(&pause, NULL);
         }
         return error_set(err, ETIMEDOUT, "IPv6 addresses are still being tried after %d seconds", timeout_ms / 1000);
+}
+
+/* Groups that a link is to join, known by their ends: they are ff02::1:ff00:0/104 and the end of an address. */
+struct group_search {
+        int index;
+        uint8_t ends[GROUPS_MAX][3];
+        size_t count;
+};
+
+static const uint8_t group_start[13] = {0xff, 0x02, [11] = 0x01, [12] = 0xff};
+
+static int want_group(const struct cni_address *address, void *context) {
+        struct group_search *search = context;
+
+        if (address->family == AF_INET6 && search->count < GROUPS_MAX)
+                memcpy(search->ends[search->count++], address->bytes + sizeof(group_start), sizeof(search->ends[0]));
+        return 0;
+}
+
+static int read_group(struct nlmsghdr *header, void *context) {
+        const struct ifaddrmsg *head = nlmsg_data(header);
+        struct group_search *search = context;
+        struct nlattr *found[IFA_MAX + 1];
+        const uint8_t *group;
+
+        if (nlmsg_parse(header, sizeof(*head), found, IFA_MAX, NULL) < 0 ||
+            head->ifa_index != (uint32_t) search->index || !found[IFA_MULTICAST] || nla_len(found[IFA_MULTICAST]) < 16)
+                return 0;
+        group = nla_data(found[IFA_MULTICAST]);
+        if (memcmp(group, group_start, sizeof(group_start)) != 0)
+                return 0;
+        for (size_t i = search->count; i-- > 0;)
+                if (memcmp(search->ends[i], group + sizeof(group_start), sizeof(search->ends[i])) == 0)
+                        memcpy(search->ends[i], search->ends[--search->count], sizeof(search->ends[i]));
+        return 0;
+}
+
+int link_await_groups(struct netlink *netlink, int index, int timeout_ms, struct error *err) {
+        const struct ifaddrmsg head = {.ifa_family = AF_INET6, .ifa_index = (uint32_t) index};
+        struct timespec pause = {.tv_nsec = LOOK_FIRST_NS};
+        struct group_search search = {.index = index};
+        int r = link_addresses(netlink, index, want_group, &search, err);
+
+        for (int64_t left = timeout_ms * INT64_C(1000000); r >= 0 && left >= 0; left -= pause.tv_nsec) {
+                r = netlink_query(netlink, netlink_message(RTM_GETMULTICAST, NLM_F_DUMP, &head, sizeof(head), 0),
+                                  read_group, &search);
+                if (r < 0 && r != -EINTR)
+                        return error_errno(err, -r, "cannot read the groups of a link");
+                if (search.count == 0)
+                        return 0;
+                (void) nanosleep(&pause, NULL);
+                pause.tv_nsec = pause.tv_nsec < LOOK_LAST_NS / 2 ? pause.tv_nsec * 2 : LOOK_LAST_NS;
+                r = 0;
+        }
+        return r < 0 ? r : error_set(err, ETIMEDOUT, "the link has not joined its groups after %d ms", timeout_ms);
 }
 
 /* Which of a result's addresses or routes have been seen. */

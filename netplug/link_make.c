@@ -99,11 +99,14 @@ static struct nl_msg *veth_message(const struct link_veth *veth) {
 }
 
 /* Flags of a bridge's port, which can be set once it is one. */
-static struct nl_msg *port_message(const struct link_veth *veth) {
-        struct nl_msg *message = link_change_message(0, 0, 0);
+static void add_port_flags(const struct link_veth *veth, struct netlink_batch *batch) {
         const uint8_t on = 1, off = 0;
         struct nlattr *info, *data;
+        struct nl_msg *message;
 
+        if (!veth->master || (!veth->hairpin && !veth->isolated && !veth->locked))
+                return;
+        message = link_change_message(0, 0, 0);
         link_put_text(message, IFLA_IFNAME, veth->name);
         info = link_nest(message, IFLA_LINKINFO);
         link_put_text(message, IFLA_INFO_SLAVE_KIND, "bridge");
@@ -117,7 +120,7 @@ static struct nl_msg *port_message(const struct link_veth *veth) {
                 link_put(message, IFLA_BRPORT_LOCKED, &on, sizeof(on));
         }
         close_kind(message, info, data);
-        return message;
+        netlink_batch_add(batch, message);
 }
 
 int link_veth_add(struct netlink *netlink, const struct link_veth *veth, struct error *err) {
@@ -126,8 +129,7 @@ int link_veth_add(struct netlink *netlink, const struct link_veth *veth, struct 
         int r;
 
         netlink_batch_add(&batch, veth_message(veth));
-        if (veth->hairpin || veth->isolated || veth->locked)
-                netlink_batch_add(&batch, port_message(veth));
+        add_port_flags(veth, &batch);
         r = netlink_batch_send(netlink, &batch, batch.count - 1, &failure);
         if (r >= 0)
                 return 0;
@@ -140,6 +142,19 @@ int link_veth_add(struct netlink *netlink, const struct link_veth *veth, struct 
         if (failure.text[0])
                 (void) error_hint(err, "%s", failure.text);
         return r;
+}
+
+int link_veth_join(struct netlink *netlink, const struct link_veth *veth, struct error *err) {
+        _cleanup_netlink_batch_ struct netlink_batch batch = {0};
+        struct nl_msg *message = link_change_message(0, 0, 0);
+        int r;
+
+        link_put_text(message, IFLA_IFNAME, veth->name);
+        link_put_u32(message, IFLA_MASTER, (uint32_t) veth->master);
+        netlink_batch_add(&batch, message);
+        add_port_flags(veth, &batch);
+        r = netlink_batch_send(netlink, &batch, batch.count - 1, NULL);
+        return r < 0 ? error_errno(err, -r, "cannot make link %s a port of the bridge", veth->name) : 0;
 }
 
 int link_macvlan_add(struct netlink *netlink, const struct link_macvlan *macvlan, struct error *err) {

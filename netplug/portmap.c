@@ -89,7 +89,7 @@ static void switch_localnet(const char *link, bool on) {
 
         if (!on && sysctl_get("ipv4/conf/default/route_localnet", value, NULL) < 0)
                 (void) snprintf(value, sizeof(value), "0");
-        (void) sysctl_set_link("ipv4", link, "route_localnet", value, NULL);
+        (void) sysctl_set_link(-1, "ipv4", link, "route_localnet", value, NULL);
 }
 
 static const int families[] = {AF_INET, AF_INET6};
@@ -170,7 +170,7 @@ static int portmap_add(struct plugin_call *call, struct cni_result *result, stru
                 return r;
         /* 127.0.0.1 may then be the source of what goes to the container; nft_table.c guards the other direction. */
         if (needs_localnet(&publish))
-                r = sysctl_set_link("ipv4", publish.link, "route_localnet", "1", err);
+                r = sysctl_set_link(-1, "ipv4", publish.link, "route_localnet", "1", err);
         if (r >= 0)
                 r = forget_earlier_udp(&publish, err);
         if (r < 0)

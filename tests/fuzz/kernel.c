@@ -25,6 +25,7 @@ int __wrap_socket(int domain, int type, int protocol);
 int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t size);
 int __wrap_open64(const char *path, int flags, ...);
 int __wrap_openat64(int dir_fd, const char *path, int flags, ...);
+int __wrap_fsopen(const char *type, unsigned int flags);
 int __wrap_mkdir(const char *path, mode_t mode);
 int __wrap_mkdirat(int dir_fd, const char *path, mode_t mode);
 int __wrap_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags);
@@ -153,6 +154,12 @@ __attribute__((no_sanitize("address"))) long __wrap_syscall(long number, ...) {
         if (number == SYS_openat2 && ((const struct open_how *) values[2])->flags & WRITES)
                 return refuse(EROFS);
         return __real_syscall(number, values[0], values[1], values[2], values[3], values[4], values[5]);
+}
+
+int __wrap_fsopen(const char *type, unsigned int flags) {
+        (void) type;
+        (void) flags;
+        return refuse(EPERM);
 }
 
 int __wrap_mkdir(const char *path, mode_t mode) {

@@ -54,7 +54,9 @@ static int ask_links(struct netlink *netlink, struct error *err) {
 static int ask_addresses(struct netlink *netlink, struct error *err) {
         int r = link_addresses(netlink, 2, see_address, NULL, err);
 
-        return r < 0 ? r : link_settle(netlink, 2, 40, err);
+        if (r >= 0)
+                r = link_settle(netlink, 2, 40, err);
+        return r < 0 ? r : link_await_groups(netlink, 2, 40, err);
 }
 
 static int ask_result(struct netlink *netlink, struct error *err) {

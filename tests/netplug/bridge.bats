@@ -400,10 +400,71 @@ joined() {
 
 @test "a hardware address that was asked for is announced to the neighbours" {
         attach c2
-        in_container c2 ip neigh replace 10.77.0.9 lladdr 02:00:00:00:00:99 dev eth0 nud reachable
-        CNI_ARGS='MAC=02:00:00:00:00:09;IP=10.77.0.9' run cni ADD bridge c1 "$(bridge_conf '.ipam.ranges = [[{subnet: "10.77.0.0/24"}]]')"
-        assert_success
-        wait_until bash -c "ip -n $HOST_NETNS-c2 neigh show 10.77.0.9 | grep 02:00:00:00:00:09"
+        for ranges in '[{subnet: "10.77.0.0/24"}]' '[{subnet: "10.77.0.0/24"}], [{subnet: "fd77::/64"}]'; do
+                in_container c2 ip neigh replace 10.77.0.9 lladdr 02:00:00:00:00:99 dev eth0 nud reachable
+                CNI_ARGS='MAC=02:00:00:00:00:09;IP=10.77.0.9' run cni ADD bridge c1 "$(bridge_conf ".ipam.ranges = [$ranges]")"
+                assert_success
+                wait_until bash -c "ip -n $HOST_NETNS-c2 neigh show 10.77.0.9 | grep 02:00:00:00:00:09"
+                detach c1
+        done
+}
+
+# How many reports of groups that others join c1 has heard.
+reports_heard() {
+        in_container c1 nft -j list counter ip6 heard reports | jq '.nftables[] | .counter.packets // empty'
+}
+
+heard_more_than() {
+        [ "$(reports_heard)" -gt "$1" ]
+}
+
+@test "on a network with IPv6, containers are not told which groups a newcomer joins, and reach it at once" {
+        attach c1
+        in_container c1 nft -f - <<'EOF'
+table ip6 heard {
+        counter reports { }
+        chain prerouting {
+                type filter hook prerouting priority 0
+                icmpv6 type { mld-listener-report, mld2-listener-report } counter name reports
+        }
+}
+EOF
+        for container in c3 c4 c5 c6 c7 c8; do
+                make_container $container
+                attach $container
+                address=$(jq -r '.ips[] | .address | select(test(":")) | split("/")[0]' <<<"$RESULT")
+                in_container c1 ping -c 1 -W 2 "$address"
+                in_container $container ping -c 1 -W 2 fd77::2
+                in_container $container ping -c 1 -W 2 fe80::858:aff:fe4d:2%eth0
+        done
+        # They would be told within a second, three times of each. Where the kernel is late it may happen once.
+        sleep 1.5
+        [ "$(reports_heard)" -le 3 ]
+        # What a program joins later is told.
+        before=$(reports_heard)
+        in_container c3 ip -6 address add ff02::77/128 dev eth0 autojoin
+        wait_until heard_more_than "$before"
+}
+
+# The version of MLD that a container's link is made to speak, 0 for the kernel's choice.
+mld_version() {
+        in_container $1 sysctl -n net.ipv6.conf.eth0.force_mld_version
+}
+
+@test "groups are reported early only where all containers would hear it, and nobody needs to" {
+        attach c1
+        assert_equal "$(mld_version c1)" 1
+        for options in '.portIsolation = true' '.macspoofchk = true | .hairpinMode = false' '.enabledad = true' \
+                '.isGateway = false | .isDefaultGateway = false | .ipMasq = false'; do
+                BRIDGE=$options
+                attach c2
+                assert_equal "$options: $(mld_version c2)" "$options: 0"
+                detach c2
+        done
+        in_host ip link set br-test type bridge mcast_snooping 1
+        unset BRIDGE
+        attach c2
+        assert_equal "$(mld_version c2)" 0
 }
 
 @test "STATUS is well" {
