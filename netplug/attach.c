@@ -223,7 +223,8 @@ static int prepare_ipv6(void *context, struct error *err) {
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(rows); i++) {
                 if (!rows[i].wanted)
                         continue;
-                r = sysctl_set_link(settings, "ipv6", rows[i].link, rows[i].name, rows[i].value, err);
+                r = sysctl_set_link(settings, "ipv6", rows[i].link, rows[i].name, rows[i].value,
+                                    rows[i].optional ? NULL : err);
                 if (rows[i].optional)
                         r = 0;
         }

@@ -297,7 +297,7 @@ static int read_group(struct nlmsghdr *header, void *context) {
                 return 0;
         for (size_t i = search->count; i-- > 0;)
                 if (memcmp(search->ends[i], group + sizeof(group_start), sizeof(search->ends[i])) == 0)
-                        memcpy(search->ends[i], search->ends[--search->count], sizeof(search->ends[i]));
+                        memmove(search->ends[i], search->ends[--search->count], sizeof(search->ends[i]));
         return 0;
 }
 
