@@ -38,19 +38,7 @@ dockerd_end() {
         stop_daemon dockerd
         # A dockerd that had to be killed leaves its containerd.
         wait_until process_gone "$containerd" || kill -KILL "$containerd"
-        wait_until dockerd_unmounted
         peers_end
-}
-
-# dockerd_unmounted: Swarm's ingress network and --live-restore leave mounts, perhaps one over another,
-# and for a moment the kernel may still call them busy.
-dockerd_unmounted() {
-        local mount_point left=0
-
-        while read -r _ _ _ _ mount_point _; do
-                [[ "$mount_point" != "$PEER_DIR"/* ]] || umount "$mount_point" || left=1
-        done < <(tac /proc/self/mountinfo)
-        return "$left"
 }
 
 dockerd_setup() {

@@ -25,19 +25,36 @@ peers_begin() {
 }
 
 # peers_end [CGROUP...]: removes all that peers_begin made, and directories that engines leave in
-# every cgroup hierarchy by design.
+# every cgroup hierarchy by design. What an engine started to clean up may be at it still.
 peers_end() {
-        local top name
-
         [ -n "${PEER_DIR:-}" ] || return 0
         ip netns del "$PEER_NETNS"
+        wait_until peers_cgroups_gone "$@" || true
+        wait_until peers_unmounted
+        wait_until rm -rf "$PEER_DIR"
+        leaks_check
+}
+
+peers_cgroups_gone() {
+        local top name left=0
+
         for top in $(cgroup_hierarchies); do
                 for name in "$PEER_CGROUP" "$@"; do
-                        [ ! -d "$top/$name" ] || find "$top/$name" -depth -type d -exec rmdir {} + 2>/dev/null || true
+                        [ ! -d "$top/$name" ] || find "$top/$name" -depth -type d -exec rmdir {} + || left=1
                 done
         done
-        rm -rf "$PEER_DIR"
-        leaks_check
+        return "$left"
+}
+
+# peers_unmounted: engines leave mounts of their own (Podman's over its storage, Swarm's network,
+# --live-restore's), perhaps one over another.
+peers_unmounted() {
+        local mount_point left=0
+
+        while read -r _ _ _ _ mount_point _; do
+                [[ "$mount_point" != "$PEER_DIR"/* ]] || umount "$mount_point" || left=1
+        done < <(tac /proc/self/mountinfo)
+        return "$left"
 }
 
 # in_peers COMMAND...: in the network namespace of the suite.

@@ -40,7 +40,6 @@ END
 
 teardown_file() {
         command -v podman >/dev/null || return 0
-        umount -q "$PEER_DIR/root/overlay" || true
         [ ! -e "$PEER_DIR/no-leases-before" ] || rm -rf /var/lib/cni
         peers_end libpod_parent
 }

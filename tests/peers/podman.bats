@@ -46,7 +46,6 @@ END
 
 teardown_file() {
         command -v podman >/dev/null || return 0
-        umount -q "$PEER_DIR/root/overlay" || true
         peers_end libpod_parent
 }
 
