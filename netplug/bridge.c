@@ -360,14 +360,18 @@ static int open_port(struct bridge_attachment *attachment, struct link_veth *vet
  * report to every container: most of what an ADD costs on a large one, and nobody there acts on it. So the pair becomes
  * the bridge's when that is done. In version 1 of MLD (RFC 2710) groups are reported as they are joined, and when there
  * is a carrier; version 2 (RFC 3810) waits, and others may have come by then. Not where the port restricts packets,
- * which it must from the first one on, nor where the others have to hear that an address is tried or asked for.
+ * which it must from the first one on, nor where the others have to hear that an address is tried or asked for, or of
+ * an IPv4 address that the hardware address does not follow from.
  */
 static bool joins_late(const struct bridge_attachment *attachment, const struct cni_result *result) {
         const struct bridge_options *conf = attachment->conf;
         bool restricted = conf->isolated || conf->check_mac || conf->has_vlans;
+        size_t ipv4_count = 0;
 
-        return attachment->bridge.floods && conf->is_gateway && attach_has_ipv6(result) && !restricted &&
-               !conf->detect_duplicates && !attachment->over_link && !conf->leave_down;
+        for (size_t i = 0; i < result->ip_count; i++)
+                ipv4_count += result->ips[i].address.family == AF_INET;
+        return attachment->bridge.floods && conf->is_gateway && attach_has_ipv6(result) && ipv4_count <= 1 &&
+               !restricted && !conf->detect_duplicates && !attachment->over_link && !conf->leave_down;
 }
 
 static int make_port(struct bridge_attachment *attachment, struct link_veth *veth, struct error *err) {

@@ -454,7 +454,9 @@ mld_version() {
 @test "groups are reported early only where all containers would hear it, and nobody needs to" {
         attach c1
         assert_equal "$(mld_version c1)" 1
-        for options in '.portIsolation = true' '.macspoofchk = true | .hairpinMode = false' '.enabledad = true' \
+        addresses='[{address: "10.77.0.8/24"}, {address: "10.77.0.9/24"}, {address: "fd77::9/64"}]'
+        for options in ".ipam = {type: \"static\", addresses: $addresses}" '.portIsolation = true' \
+                '.macspoofchk = true | .hairpinMode = false' '.enabledad = true' \
                 '.isGateway = false | .isDefaultGateway = false | .ipMasq = false'; do
                 BRIDGE=$options
                 attach c2
