@@ -19,6 +19,8 @@ peers_begin() {
         PEER_CGROUP=${PEER_DIR##*/}
         export LEAK_NAMES=$PEER_CGROUP
         leaks_begin
+        # Podman says nothing of a directory, so leases and libcni's results are at their usual place.
+        [ -e /var/lib/cni ] || touch "$PEER_DIR/no-leases-before"
         ip netns add "$PEER_NETNS"
         ip -n "$PEER_NETNS" link set lo up
         tar -C "$(base_rootfs)" -cf "$PEER_DIR/busybox.tar" .
@@ -31,6 +33,7 @@ peers_end() {
         ip netns del "$PEER_NETNS"
         wait_until peers_cgroups_gone "$@" || true
         wait_until peers_unmounted
+        [ ! -e "$PEER_DIR/no-leases-before" ] || rm -rf /var/lib/cni
         wait_until rm -rf "$PEER_DIR"
         leaks_check
 }

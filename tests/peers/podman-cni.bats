@@ -11,8 +11,6 @@ load ../helpers/engine
 setup_file() {
         command -v podman >/dev/null || return 0
         peers_begin
-        # Podman says nothing of a directory, so leases and libcni's results are at their usual place.
-        [ -e /var/lib/cni ] || touch "$PEER_DIR/no-leases-before"
         mkdir "$PEER_DIR/networks"
         cat >"$PEER_DIR/containers.conf" <<END
 [containers]
@@ -40,7 +38,6 @@ END
 
 teardown_file() {
         command -v podman >/dev/null || return 0
-        [ ! -e "$PEER_DIR/no-leases-before" ] || rm -rf /var/lib/cni
         peers_end libpod_parent
 }
 
