@@ -65,7 +65,7 @@ int attach_open(struct plugin_call *call, struct netlink *host, struct netlink *
  * need not be tried first: until then IPv6 packets would not be forwarded to it.
  */
 int attach_harden(const char *link, struct error *err);
-/** The same for a bridge's port, which has no addresses: IPv6 is switched off on it. */
+/** The same for a link that gets no IPv6 address, as a bridge's port: IPv6 is switched off on it. */
 int attach_harden_port(const char *link, struct error *err);
 
 /** ADD's first half: asks the IPAM plugin, if one is configured, which then has to give an address. */

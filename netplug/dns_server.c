@@ -32,6 +32,12 @@
 /* dnsmasq's exit status where an address or port cannot be had. */
 #define EXIT_NETWORK 2
 
+union socket_address {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+};
+
 int dns_server_program(char **out, struct error *err) {
         static const char *const usual[] = {"/usr/sbin", "/usr/bin", "/sbin", "/usr/local/sbin"};
         const char *search = getenv("PATH");
@@ -81,7 +87,43 @@ static bool shares_namespace(pid_t pid, const char *kind) {
         return ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
 }
 
-/* dnsmasq gives root's rights up, but not the one to listen at port 53. */
+/* True if a table of the kernel's (/proc/net/udp) has the socket at port 53. */
+static bool is_at_port(const char *table, unsigned long inode) {
+        for (const char *line = table; line; line = strchr(line, '\n')) {
+                unsigned long number;
+                unsigned int port;
+
+                line += strspn(line, "\n");
+                if (sscanf(line, "%*u: %*[^:]:%x %*s %*s %*s %*s %*s %*s %*s %lu", &port, &number) == 2 &&
+                    port == NAMESERVER_PORT && number == inode)
+                        return true;
+        }
+        return false;
+}
+
+static bool has_port(pid_t pid) {
+        _cleanup_free_ char *path = str_format("/proc/%d/fd", (int) pid), *udp = NULL, *udp6 = NULL;
+        _cleanup_dir_ DIR *directory = opendir(path);
+        const struct dirent *entry;
+        bool found = false;
+
+        if (!directory)
+                return errno == EACCES || errno == EPERM;
+        (void) file_read(AT_FDCWD, "/proc/self/net/udp", FILE_MAX, &udp, NULL, NULL);
+        (void) file_read(AT_FDCWD, "/proc/self/net/udp6", FILE_MAX, &udp6, NULL, NULL);
+        while (!found && (entry = readdir(directory))) {
+                char target[64] = "";
+                unsigned long inode;
+
+                if (readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1) > 0 &&
+                    sscanf(target, "socket:[%lu]", &inode) == 1)
+                        found = is_at_port(udp, inode) || is_at_port(udp6, inode);
+        }
+        return found;
+}
+
+/* dnsmasq gives root's rights up: all of them once it listens at port 53, but that to do so where addresses may come.
+ */
 static bool may_listen(pid_t pid) {
         _cleanup_free_ char *path = str_format("/proc/%d/status", (int) pid), *text = NULL;
         const char *rights;
@@ -89,7 +131,8 @@ static bool may_listen(pid_t pid) {
         if (file_read(AT_FDCWD, path, FILE_MAX, &text, NULL, NULL) < 0)
                 return false;
         rights = strstr(text, "\nCapEff:");
-        return rights && strtoull(rights + strlen("\nCapEff:"), NULL, 16) & (UINT64_C(1) << CAP_NET_BIND_SERVICE);
+        return (rights && strtoull(rights + strlen("\nCapEff:"), NULL, 16) & (UINT64_C(1) << CAP_NET_BIND_SERVICE)) ||
+               has_port(pid);
 }
 
 /* By the name of the program: an upgrade may have replaced its file, and PATH may lead to another one by now. */
@@ -206,21 +249,76 @@ static int write_file(const struct dns_names *names, const char *name, const cha
         return r < 0 ? r : 1;
 }
 
-/* Who asks from elsewhere, if at an address of this network's, is not answered (by listen-address he would be). */
+/* Returns the size, or 0 if the text is no address. */
+static socklen_t fill_socket_address(const char *text, uint16_t port, union socket_address *out) {
+        struct cni_address address;
+
+        *out = (union socket_address){0};
+        if (cni_address_parse(text, &address) < 0)
+                return 0;
+        out->any.sa_family = (sa_family_t) address.family;
+        if (address.family == AF_INET) {
+                out->v4.sin_port = htons(port);
+                memcpy(&out->v4.sin_addr, address.bytes, 4);
+                return sizeof(out->v4);
+        }
+        out->v6.sin6_port = htons(port);
+        memcpy(&out->v6.sin6_addr, address.bytes, 16);
+        return sizeof(out->v6);
+}
+
+static bool is_here(const char *address) {
+        union socket_address own;
+        socklen_t size = fill_socket_address(address, 0, &own);
+        _cleanup_fd_ int fd = socket(own.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        return fd >= 0 && bind(fd, &own.any, size) == 0;
+}
+
+/*
+ * True where the server has to go by addresses. By links, who asks from elsewhere, if at an address of this network's,
+ * is not answered. But of several sockets dnsmasq (2.90), which follows the coming and going of addresses, at times
+ * forgets one that several links share when one of them goes. For pairs with a single IPv4 server there is just one.
+ * Containers that an earlier version attached may have told of no link.
+ */
+static bool goes_by_address(const struct dns_entry *all) {
+        bool pairs = false, several = all->servers.count > 1;
+
+        for (size_t i = 0; i < all->links.count; i++)
+                pairs |= strchr(all->links.items[i], '*') != NULL;
+        for (size_t i = 0; i < all->servers.count; i++)
+                several |= strchr(all->servers.items[i], ':') != NULL;
+        return all->links.count == 0 || (pairs && several);
+}
+
+static void write_places(const struct dns_entry *all, struct str_buf *text) {
+        bool any = false;
+
+        if (!goes_by_address(all)) {
+                str_buf_add(text, "bind-dynamic\n");
+                for (size_t i = 0; i < all->links.count; i++)
+                        str_buf_printf(text, "interface=%s\n", all->links.items[i]);
+                return;
+        }
+        for (size_t i = 0; i < all->servers.count; i++)
+                any |= is_here(all->servers.items[i]);
+        str_buf_add(text, "bind-interfaces\n");
+        /* One that went with its container, without a DEL, must not keep the server from starting. */
+        for (size_t i = 0; i < all->servers.count; i++)
+                if (!any || is_here(all->servers.items[i]))
+                        str_buf_printf(text, "listen-address=%s\n", all->servers.items[i]);
+}
+
 static int write_configuration(const struct dns_names *names, const struct dns_options *options,
                                const struct dns_entry *all, struct error *err) {
         _cleanup_str_buf_ struct str_buf text = {0};
 
         str_buf_printf(&text,
                        "# Written by netplug, plugin dnsname; written anew with every change.\n"
-                       "no-hosts\nstrict-order\ndomain-needed\nbind-dynamic\n"
+                       "no-hosts\nstrict-order\ndomain-needed\n"
                        "pid-file=%s/pid\naddn-hosts=%s/hosts\n",
                        names->path, names->path);
-        for (size_t i = 0; i < all->links.count; i++)
-                str_buf_printf(&text, "interface=%s\n", all->links.items[i]);
-        /* Pairs with IPv6 have told of no link, nor have containers that an earlier version attached. */
-        for (size_t i = 0; all->links.count == 0 && i < all->servers.count; i++)
-                str_buf_printf(&text, "listen-address=%s\n", all->servers.items[i]);
+        write_places(all, &text);
         str_buf_add(&text, "except-interface=lo\n");
         if (options->domain[0])
                 str_buf_printf(&text, "domain=%s\nlocal=/%s/\nexpand-hosts\n", options->domain, options->domain);
@@ -354,30 +452,11 @@ int dns_server_update(struct dns_names *names, const char *network, const struct
 
 /* Opens a socket that is connected to port 53 of the server. */
 static int connect_server(const char *server) {
-        struct cni_address address;
-        union {
-                struct sockaddr any;
-                struct sockaddr_in v4;
-                struct sockaddr_in6 v6;
-        } to = {0};
-        socklen_t size;
-        int fd, r;
+        union socket_address to;
+        socklen_t size = fill_socket_address(server, NAMESERVER_PORT, &to);
+        int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        int r = fd < 0 || connect(fd, &to.any, size) < 0 ? -errno : fd;
 
-        if (cni_address_parse(server, &address) < 0)
-                return -EINVAL;
-        if (address.family == AF_INET) {
-                to.v4.sin_family = AF_INET;
-                to.v4.sin_port = htons(NAMESERVER_PORT);
-                memcpy(&to.v4.sin_addr, address.bytes, 4);
-                size = sizeof(to.v4);
-        } else {
-                to.v6.sin6_family = AF_INET6;
-                to.v6.sin6_port = htons(NAMESERVER_PORT);
-                memcpy(&to.v6.sin6_addr, address.bytes, 16);
-                size = sizeof(to.v6);
-        }
-        fd = socket(address.family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        r = fd < 0 || connect(fd, &to.any, size) < 0 ? -errno : fd;
         if (r < 0)
                 fd_close(fd);
         return r;

@@ -165,23 +165,15 @@ static int add_server(const struct cni_address *address, void *context) {
         return 0;
 }
 
-/*
- * Tells the link that questions come by; where each container has its own, all of the network's. But not where those
- * have an IPv6 address in common: with the first of them that goes, dnsmasq (2.90) would forget that it listens there.
- * @entry: its servers are known
- */
+/* Tells the link that questions come by; where each container has its own, all of the network's. */
 static void add_link(struct plugin_call *call, const char *link, struct dns_entry *entry) {
         char own[IFNAMSIZ];
 
         attach_link_name(ATTACH_PAIR, call->network, call->container_id, call->ifname, own);
-        if (!str_equal(link, own)) {
+        if (str_equal(link, own))
+                str_list_printf(&entry->links, "%.*s*", attach_network_prefix(), link);
+        else
                 str_list_add(&entry->links, link);
-                return;
-        }
-        for (size_t i = 0; i < entry->servers.count; i++)
-                if (strchr(entry->servers.items[i], ':'))
-                        return;
-        str_list_printf(&entry->links, "%.*s*", attach_network_prefix(), link);
 }
 
 static int add_addresses(struct plugin_call *call, const struct cni_result *result, struct dns_entry *entry,

@@ -117,7 +117,8 @@ static int attach(struct plugin_call *call, const struct configuration *conf, st
         r = link_veth_add(host, &veth, err);
         if (r < 0)
                 return r;
-        r = attach_harden(name, err);
+        /* Without IPv6 addresses it needs no link-local one either. */
+        r = attach_has_ipv6(result) ? attach_harden(name, err) : attach_harden_port(name, err);
         if (r >= 0)
                 r = link_find(host, name, &end, err);
         if (r >= 0)

@@ -204,6 +204,42 @@ pair_conf() {
         done
 }
 
+@test "the server of pairs keeps its sockets however fast links come and go" {
+        require_program dig
+        for families in . '.ipam.ranges |= .[:1]' '.ipam.ranges |= .[1:]'; do
+                conf=$(pair_conf "$families")
+                RESULT=$(cni ADD ptp c1 "$conf")
+                named=$(named_conf)
+                cni ADD dnsname c1 "$named"
+                left=c1
+                for round in $(seq 30); do
+                        joined=$([ $left = c2 ] && echo c1 || echo c2)
+                        cni ADD ptp $joined "$conf"
+                        cni DEL ptp $left "$conf"
+                        cni CHECK dnsname c1 "$named"
+                        left=$joined
+                done
+                cni DEL dnsname c1 "$named"
+                cni DEL ptp $left "$conf"
+        done
+}
+
+@test "the server of pairs starts without the addresses of a container that went without a DEL" {
+        require_program dig
+        RESULT=$(cni ADD ptp c1 "$(pair_conf)")
+        cni ADD dnsname c1 "$(named_conf)"
+        in_container c1 ip link del eth0
+        moved='.ipam.ranges = [[{subnet: "10.79.0.0/24"}], [{subnet: "fd79::/64"}]]'
+        RESULT=$(cni ADD ptp c2 "$(pair_conf "$moved")")
+        cni ADD dnsname c2 "$(named_conf)"
+        for server in 10.79.0.1 fd79::1; do
+                assert_equal "$(ask c2 c2.dns.test A $server)" 10.79.0.2
+        done
+        cni DEL dnsname c1 "$(named_conf)"
+        cni CHECK dnsname c2 "$(named_conf)"
+        cni DEL dnsname c2 "$(named_conf)"
+}
+
 @test "a network of pairs has one server for all of them, which does not start again for each" {
         require_program dig
         RESULT=$(cni ADD ptp c1 "$(pair_conf)")

@@ -72,6 +72,16 @@ static_conf() {
         assert_nothing_left "$BEFORE"
 }
 
+@test "ptp switches IPv6 off at the host's end of a pair that has no address of it" {
+        conf=$(conf_with ptp '.ipMasq = true | .ipam.ranges |= .[:1] | .ipam.routes |= .[:1]')
+        host_end=$(cni ADD ptp c1 "$conf" | jq -r '.interfaces[0].name')
+        assert_equal "$(in_host sysctl -n "net.ipv6.conf.$host_end.disable_ipv6")" 1
+        assert_equal "$(in_host ip -6 addr show "$host_end")" ""
+        in_container c1 ping -c 1 -W 2 $OUTSIDE_ADDRESS
+        cni DEL ptp c1 "$conf"
+        assert_nothing_left "$BEFORE"
+}
+
 @test "ptp without addresses is refused, and so is a backend for rules that is none" {
         run cni ADD ptp c1 "$(conf_with ptp '.ipMasqBackend = "ipchains"')"
         assert_cni_error 7 "ipMasqBackend" "ipchains"
