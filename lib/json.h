@@ -20,23 +20,21 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_OBJECT, JS
 
 /* One value of the tree. Read the public fields; the tree belongs to the arena it was parsed into. */
 struct json {
-        enum json_type type;
-        bool boolean;              /* JSON_BOOL */
-        bool folds;                /* JSON_OBJECT: of json_limits.fold_keys */
         const char *text;          /* JSON_STRING: the characters; JSON_NUMBER: as written */
         const char *key;           /* the member's name when the parent is an object */
-        size_t index;              /* position within the parent */
-        size_t count;              /* JSON_OBJECT, JSON_ARRAY: number of children */
         const struct json *first;  /* first child */
         const struct json *next;   /* next sibling */
         const struct json *parent; /* NULL at the root */
-        uint32_t key_hash;
-        struct json *last;
+        uint32_t index;            /* position within the parent */
+        uint32_t count : 27;       /* JSON_OBJECT, JSON_ARRAY: number of children */
+        enum json_type type : 3;
+        uint32_t boolean : 1; /* JSON_BOOL */
+        uint32_t folds : 1;   /* JSON_OBJECT: of json_limits.fold_keys */
 };
 
 /* The most a document may hold, and how it is read. Zero fields mean the default. */
 struct json_limits {
-        size_t size;    /* bytes, default 16 MiB */
+        size_t size;    /* bytes, default 16 MiB; 128 MiB at most */
         size_t depth;   /* nested objects and arrays, default 64 */
         size_t members; /* members of one object, default 16384 */
         bool fold_keys; /* json_get() takes a member whose name differs in case alone where no other has the name */

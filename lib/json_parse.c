@@ -11,10 +11,20 @@
 #include "json.h"
 
 #define DEFAULT_SIZE ((size_t) 16 * 1024 * 1024)
+/* So that `count` in struct json has room. */
+#define GREATEST_SIZE ((size_t) 128 * 1024 * 1024)
 #define DEFAULT_DEPTH 64
 #define DEFAULT_MEMBERS 16384
 /* Up to so many members of an object are compared one by one, which for most is the faster way. */
 #define FEW_MEMBERS 32
+
+/* So many names that were read lately are remembered: those of a list of alike objects are kept once. */
+#define NAMES 32
+
+struct name {
+        const char *text; /* NULL: none */
+        size_t size;
+};
 
 /* The members of large objects by object and name; without it, time grows with the square of their number. */
 struct member_table {
@@ -29,30 +39,30 @@ struct json_builder {
         struct json_limits limits;
         struct json *root;
         struct json *open; /* the innermost object or array not yet ended */
+        struct json *last; /* its last child; NULL: it has none */
         size_t depth;
-        const char *key; /* of the member whose value comes next */
-        uint32_t key_hash;
+        struct name names[NAMES];
+        const char *key;   /* of the member whose value comes next */
         struct error *err; /* always there, so that a callback's refusal is told from yajl's */
 };
 
-/* FNV-1a: spares most string comparisons when members are looked up. */
-static uint32_t hash_key(const char *key, size_t size) {
+/* FNV-1a. */
+static uint32_t hash_key(const char *key) {
         uint32_t hash = 2166136261U;
 
-        for (size_t i = 0; i < size; i++)
-                hash = (hash ^ (unsigned char) key[i]) * 16777619U;
+        for (; *key; key++)
+                hash = (hash ^ (unsigned char) *key) * 16777619U;
         return hash;
 }
 
 /* Where the member is, or the free slot where it would be. */
-static const struct json **find_slot(const struct member_table *table, const struct json *object, const char *key,
-                                     uint32_t hash) {
-        uint64_t mixed = ((uint64_t) (uintptr_t) object ^ hash) * UINT64_C(0x9e3779b97f4a7c15);
+static const struct json **find_slot(const struct member_table *table, const struct json *object, const char *key) {
+        uint64_t mixed = ((uint64_t) (uintptr_t) object ^ hash_key(key)) * UINT64_C(0x9e3779b97f4a7c15);
 
         for (size_t i = (size_t) (mixed >> 32);; i++) {
                 const struct json **slot = &table->slots[i & (table->room - 1)];
 
-                if (!*slot || ((*slot)->parent == object && (*slot)->key_hash == hash && str_equal((*slot)->key, key)))
+                if (!*slot || ((*slot)->parent == object && str_equal((*slot)->key, key)))
                         return slot;
         }
 }
@@ -64,12 +74,11 @@ static void table_add(struct member_table *table, const struct json *member) {
                 larger.slots = xcalloc(larger.room, sizeof(*larger.slots));
                 for (size_t i = 0; i < table->room; i++)
                         if (table->slots[i])
-                                *find_slot(&larger, table->slots[i]->parent, table->slots[i]->key,
-                                           table->slots[i]->key_hash) = table->slots[i];
+                                *find_slot(&larger, table->slots[i]->parent, table->slots[i]->key) = table->slots[i];
                 free(table->slots);
                 *table = larger;
         }
-        *find_slot(table, member->parent, member->key, member->key_hash) = member;
+        *find_slot(table, member->parent, member->key) = member;
         table->count++;
 }
 
@@ -78,9 +87,9 @@ static const struct json *find_member(struct json_builder *builder) {
         const struct json *object = builder->open;
 
         if (object->count > FEW_MEMBERS)
-                return *find_slot(&builder->table, object, builder->key, builder->key_hash);
+                return *find_slot(&builder->table, object, builder->key);
         json_for_each (member, object)
-                if (member->key_hash == builder->key_hash && str_equal(member->key, builder->key))
+                if (member->key[0] == builder->key[0] && str_equal(member->key, builder->key))
                         return member;
         return NULL;
 }
@@ -107,16 +116,14 @@ static struct json *add_value(struct json_builder *builder, enum json_type type)
                 builder->root = value;
                 return value;
         }
-        if (parent->type == JSON_OBJECT) {
+        if (parent->type == JSON_OBJECT)
                 value->key = builder->key;
-                value->key_hash = builder->key_hash;
-        }
         value->index = parent->count++;
-        if (parent->last)
-                parent->last->next = value;
+        if (builder->last)
+                builder->last->next = value;
         else
                 parent->first = value;
-        parent->last = value;
+        builder->last = value;
         if (parent->type == JSON_OBJECT)
                 note_member(builder, value);
         return value;
@@ -156,6 +163,15 @@ static int on_string(void *context, const unsigned char *text, size_t size) {
         return 1;
 }
 
+static const char *keep_name(struct json_builder *builder, const char *text, size_t size) {
+        size_t place = size ? (size_t) (unsigned char) text[0] + 3 * (unsigned char) text[size / 2] + 5 * size : 0;
+        struct name *name = &builder->names[place % NAMES];
+
+        if (!name->text || name->size != size || memcmp(name->text, text, size) != 0)
+                *name = (struct name){arena_strndup(builder->arena, text, size), size};
+        return name->text;
+}
+
 static int on_key(void *context, const unsigned char *text, size_t size) {
         struct json_builder *builder = context;
         const struct json *twin;
@@ -166,8 +182,7 @@ static int on_key(void *context, const unsigned char *text, size_t size) {
                 (void) json_error(builder->open, builder->err, E2BIG, "more than %zu members", builder->limits.members);
                 return 0;
         }
-        builder->key = arena_strndup(builder->arena, (const char *) text, size);
-        builder->key_hash = hash_key(builder->key, size);
+        builder->key = keep_name(builder, (const char *) text, size);
         twin = find_member(builder);
         if (!twin)
                 return 1;
@@ -181,6 +196,7 @@ static int on_start(struct json_builder *builder, enum json_type type) {
                 return 0;
         }
         builder->open = add_value(builder, type);
+        builder->last = NULL;
         builder->depth++;
         return 1;
 }
@@ -197,6 +213,7 @@ static int on_end(void *context) {
         struct json_builder *builder = context;
 
         /* The tree is read-only for its users; while it is built, its values are ours to change. */
+        builder->last = builder->open;
         builder->open = (struct json *) (uintptr_t) builder->open->parent;
         builder->depth--;
         return 1;
@@ -251,6 +268,8 @@ int json_parse(struct arena *arena, const char *text, size_t size, const struct 
         builder.limits.size = builder.limits.size ? builder.limits.size : DEFAULT_SIZE;
         builder.limits.depth = builder.limits.depth ? builder.limits.depth : DEFAULT_DEPTH;
         builder.limits.members = builder.limits.members ? builder.limits.members : DEFAULT_MEMBERS;
+        if (builder.limits.size > GREATEST_SIZE)
+                builder.limits.size = GREATEST_SIZE;
         if (size > builder.limits.size)
                 return error_set(err, EFBIG, "larger than %zu bytes", builder.limits.size);
 

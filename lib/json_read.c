@@ -26,7 +26,7 @@ static void add_path(struct str_buf *buf, const struct json *value) {
         if (value->key)
                 str_buf_printf(buf, "%s%s", buf->size ? "." : "", value->key);
         else
-                str_buf_printf(buf, "[%zu]", value->index);
+                str_buf_printf(buf, "[%u]", value->index);
 }
 
 const char *json_path(const struct json *value, struct arena *arena) {
@@ -56,11 +56,11 @@ static const struct json *find_member(const struct json *object, const char *key
         if (!object || object->type != JSON_OBJECT)
                 return NULL;
         json_for_each (member, object)
-                if (str_equal(member->key, key))
+                if (member->key[0] == key[0] && str_equal(member->key, key))
                         return member;
         if (object->folds)
                 json_for_each (member, object)
-                        if (strcasecmp(member->key, key) == 0)
+                        if (((member->key[0] ^ key[0]) & ~0x20) == 0 && strcasecmp(member->key, key) == 0)
                                 return member;
         return NULL;
 }

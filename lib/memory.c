@@ -70,31 +70,39 @@ void arena_free(struct arena *arena) {
         free(arena);
 }
 
-void *arena_alloc(struct arena *arena, size_t count, size_t size) {
+/* A chunk that has room for so many bytes more. */
+static struct arena_chunk *chunk_for(struct arena *arena, size_t bytes) {
         struct arena_chunk *chunk = arena->chunks;
+        size_t size = bytes > ARENA_CHUNK_SIZE ? bytes : ARENA_CHUNK_SIZE;
+
+        if (chunk && chunk->size - chunk->used >= bytes)
+                return chunk;
+        if (bytes > SIZE_MAX / 2)
+                out_of_memory();
+        /* Not cleared as a whole: a page that is never used is then never touched. */
+        chunk = xrealloc(NULL, 1, sizeof(*chunk) + size);
+        *chunk = (struct arena_chunk){.size = size};
+        /* A chunk made for one large object is full at once: keep the current one in front. */
+        if (bytes > ARENA_CHUNK_SIZE && arena->chunks) {
+                chunk->next = arena->chunks->next;
+                arena->chunks->next = chunk;
+        } else {
+                chunk->next = arena->chunks;
+                arena->chunks = chunk;
+        }
+        return chunk;
+}
+
+void *arena_alloc(struct arena *arena, size_t count, size_t size) {
+        const size_t alignment = _Alignof(max_align_t);
+        struct arena_chunk *chunk;
         size_t bytes;
         void *memory;
 
         if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
                 out_of_memory();
-        bytes = (bytes + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-
-        if (!chunk || chunk->size - chunk->used < bytes) {
-                size_t chunk_size = bytes > ARENA_CHUNK_SIZE ? bytes : ARENA_CHUNK_SIZE;
-
-                /* Not cleared as a whole: a page that is never used is then never touched. */
-                chunk = xrealloc(NULL, 1, sizeof(*chunk) + chunk_size);
-                *chunk = (struct arena_chunk){.size = chunk_size};
-                /* A chunk made for one large object is full at once: keep the current one in front. */
-                if (bytes > ARENA_CHUNK_SIZE && arena->chunks) {
-                        chunk->next = arena->chunks->next;
-                        arena->chunks->next = chunk;
-                } else {
-                        chunk->next = arena->chunks;
-                        arena->chunks = chunk;
-                }
-        }
-
+        bytes = (bytes + alignment - 1) / alignment * alignment;
+        chunk = chunk_for(arena, bytes);
         memory = (char *) chunk->data + chunk->used;
         chunk->used += bytes;
         return memset(memory, 0, bytes);
@@ -105,9 +113,13 @@ char *arena_strdup(struct arena *arena, const char *text) {
 }
 
 char *arena_strndup(struct arena *arena, const char *text, size_t size) {
-        char *copy = arena_alloc(arena, size + 1, 1);
+        struct arena_chunk *chunk = chunk_for(arena, size + 1);
+        char *copy = (char *) chunk->data + chunk->size - size - 1;
 
+        /* Texts need no alignment, and fill the chunk from its end. */
+        chunk->size -= size + 1;
         memcpy(copy, text, size);
+        copy[size] = '\0';
         return copy;
 }
 

@@ -184,7 +184,21 @@ int str_to_u64_base(const char *text, int base, uint64_t max, uint64_t *out) {
 }
 
 int str_to_u64(const char *text, uint64_t max, uint64_t *out) {
-        return str_to_u64_base(text, 10, max, out);
+        bool too_large = false;
+        uint64_t value = 0;
+
+        if (str_empty(text))
+                return -EINVAL;
+        for (; *text; text++) {
+                if (*text < '0' || *text > '9')
+                        return -EINVAL;
+                too_large |= __builtin_mul_overflow(value, 10, &value);
+                too_large |= __builtin_add_overflow(value, (uint64_t) (*text - '0'), &value);
+        }
+        if (too_large || value > max)
+                return -ERANGE;
+        *out = value;
+        return 0;
 }
 
 int str_to_i64(const char *text, int64_t min, int64_t max, int64_t *out) {

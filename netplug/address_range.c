@@ -135,7 +135,7 @@ int range_set_parse(struct arena *arena, const struct json *value, struct range_
                 if (r < 0)
                         return r;
                 if (value->count == 0 || value->count > RANGES_MAX)
-                        return json_error(value, err, EINVAL, "%zu ranges; 1 to %d are possible", value->count,
+                        return json_error(value, err, EINVAL, "%u ranges; 1 to %d are possible", value->count,
                                           RANGES_MAX);
         }
         *out = (struct range_set){.ranges = arena_alloc(arena, single ? 1 : value->count, sizeof(*out->ranges))};

@@ -97,6 +97,9 @@ static int check_publish(struct nft_session *session, void *context, struct erro
                 if (set == NFT_SET_COUNT)
                         continue;
                 r = expect_element(session, publishing->owner, set, &element, publishing->owner->container_id, err);
+                if (r == -ENOENT && (set == NFT_SET_PORTS || set == NFT_SET_PORTS6))
+                        r = expect_element(session, publishing->owner, nft_set_of_family(NFT_SET_MANY, container),
+                                           &element, publishing->owner->container_id, err);
                 if (r == -ENOENT) {
                         (void) error_set(err, ENOENT, "host port %u/%s is not published to the container any more",
                                          port->host_port, nft_protocol_name(port->protocol));

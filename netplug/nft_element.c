@@ -7,40 +7,81 @@
 #include <netlink/msg.h>
 #include <string.h>
 
+#include "../lib/cleanup.h"
 #include "nft_table.h"
 
-#define ELEMENT_ROOM 352
+/* The most bytes of one element: three values, or two and a verdict, and the comment. */
+#define ELEMENT_SIZE 352
+_Static_assert(NFT_ELEMENTS_A_MESSAGE *ELEMENT_SIZE <= INT16_MAX, "a message's elements are one attribute");
 
-static void put_element(struct nl_msg *message, enum nft_set set, const struct nft_element *element, bool whole) {
-        struct nlattr *nest = nft_nest(message, NFTA_LIST_ELEM);
+/*
+ * The attributes of elements are written without libnl's functions: an attachment may have a thousand of them. Each
+ * returns what is behind the attribute.
+ */
+static unsigned char *put(unsigned char *at, uint16_t type, const void *data, size_t size) {
+        const struct nlattr attribute = {.nla_type = type, .nla_len = (uint16_t) (NLA_HDRLEN + size)};
 
-        nft_put_value(message, NFTA_SET_ELEM_KEY, element->key.bytes, element->key.size);
-        if (element->key_last.size)
-                nft_put_value(message, NFTA_SET_ELEM_KEY_END, element->key_last.bytes, element->key_last.size);
+        memcpy(at, &attribute, NLA_HDRLEN);
+        memcpy(at + NLA_HDRLEN, data, size);
+        memset(at + NLA_HDRLEN + size, 0, NLA_ALIGN(size) - size);
+        return at + NLA_HDRLEN + NLA_ALIGN(size);
+}
+
+/* What is between the attribute's header at `nest` and `end` is its content. */
+static unsigned char *put_nest(unsigned char *nest, uint16_t type, unsigned char *end) {
+        const struct nlattr attribute = {.nla_type = type | NLA_F_NESTED, .nla_len = (uint16_t) (end - nest)};
+
+        memcpy(nest, &attribute, NLA_HDRLEN);
+        return end;
+}
+
+static unsigned char *put_value(unsigned char *at, uint16_t type, const struct nft_value *value) {
+        return value->size ? put_nest(at, type, put(at + NLA_HDRLEN, NFTA_DATA_VALUE, value->bytes, value->size)) : at;
+}
+
+static unsigned char *put_verdict(unsigned char *at, const char *chain) {
+        const uint32_t verdict = htonl((uint32_t) (chain[0] ? NFT_JUMP : NFT_CONTINUE));
+        unsigned char *end = put(at + 2 * NLA_HDRLEN, NFTA_VERDICT_CODE, &verdict, sizeof(verdict));
+
+        if (chain[0])
+                end = put(end, NFTA_VERDICT_CHAIN, chain, strlen(chain) + 1);
+        return put_nest(at, NFTA_SET_ELEM_DATA, put_nest(at + NLA_HDRLEN, NFTA_DATA_VERDICT, end));
+}
+
+static unsigned char *put_comment(unsigned char *at, const char *comment) {
+        unsigned char data[NFT_COMMENT_DATA_SIZE];
+
+        return put(at, NFTA_SET_ELEM_USERDATA, data, nft_comment_data(comment, data));
+}
+
+/* @whole: not the key alone. Returns the size. */
+static size_t write_element(unsigned char *out, enum nft_set set, const struct nft_element *element, bool whole) {
+        unsigned char *at = put_value(out + NLA_HDRLEN, NFTA_SET_ELEM_KEY, &element->key);
+
+        at = put_value(at, NFTA_SET_ELEM_KEY_END, &element->key_last);
         if (whole && nft_set_has_verdicts(set))
-                nft_put_element_verdict(message, element->chain[0] ? NFT_JUMP : NFT_CONTINUE,
-                                        element->chain[0] ? element->chain : NULL);
-        else if (whole && element->data.size)
-                nft_put_value(message, NFTA_SET_ELEM_DATA, element->data.bytes, element->data.size);
+                at = put_verdict(at, element->chain);
+        else if (whole)
+                at = put_value(at, NFTA_SET_ELEM_DATA, &element->data);
         if (whole && element->comment)
-                nft_put_comment(message, NFTA_SET_ELEM_USERDATA, element->comment);
-        (void) nla_nest_end(message, nest);
+                at = put_comment(at, element->comment);
+        return (size_t) (put_nest(out, NFTA_LIST_ELEM, at) - out);
 }
 
 /* A message about elements of one set. */
 static struct nl_msg *elements_message(int type, int flags, enum nft_set set, const struct nft_element *elements,
                                        size_t count) {
-        struct nl_msg *message = nft_message(type, flags, NFPROTO_INET, 128 + count * ELEMENT_ROOM);
-        struct nlattr *list;
+        _cleanup_free_ unsigned char *bytes = xrealloc(NULL, count, ELEMENT_SIZE);
+        struct nl_msg *message;
+        size_t size = 0;
 
+        for (size_t i = 0; i < count; i++)
+                size += write_element(bytes + size, set, &elements[i], type == NFT_MSG_NEWSETELEM);
+        message = nft_message(type, flags, NFPROTO_INET, 128 + size);
         nft_put_text(message, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
         nft_put_text(message, NFTA_SET_ELEM_LIST_SET, nft_set_name(set));
-        if (count) {
-                list = nft_nest(message, NFTA_SET_ELEM_LIST_ELEMENTS);
-                for (size_t i = 0; i < count; i++)
-                        put_element(message, set, &elements[i], type == NFT_MSG_NEWSETELEM);
-                (void) nla_nest_end(message, list);
-        }
+        if (count)
+                nft_put(message, NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED, bytes, size);
         return message;
 }
 
@@ -56,8 +97,8 @@ static void stage_elements(struct nft_session *session, int type, int flags, enu
 void nft_stage_elements(struct nft_session *session, enum nft_set set, const struct nft_element *elements,
                         size_t count) {
         /* An attachment that comes again waits already. */
-        stage_elements(session, NFT_MSG_NEWSETELEM, NLM_F_CREATE | (nft_set_is_optional(set) ? 0 : NLM_F_EXCL), set,
-                       elements, count);
+        stage_elements(session, NFT_MSG_NEWSETELEM, NLM_F_CREATE | (nft_set_waits(set) ? 0 : NLM_F_EXCL), set, elements,
+                       count);
 }
 
 void nft_stage_delete_elements(struct nft_session *session, enum nft_set set, const struct nft_element *elements,

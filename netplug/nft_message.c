@@ -13,7 +13,7 @@
 
 /* Kinds of user data as nft(8) writes them: type, length, value. */
 #define USERDATA_COMMENT 0
-#define COMMENT_MAX 128
+#define COMMENT_MAX (NFT_COMMENT_DATA_SIZE - 2)
 
 static struct nl_msg *nfnetlink_message(int type, int flags, uint8_t family, uint16_t resource, size_t room) {
         const struct nfgenmsg generic = {.nfgen_family = family, .version = NFNETLINK_V0, .res_id = htons(resource)};
@@ -66,15 +66,20 @@ struct nlattr *nft_nest(struct nl_msg *message, int attribute) {
         return nest;
 }
 
-void nft_put_comment(struct nl_msg *message, int attribute, const char *comment) {
-        unsigned char data[2 + COMMENT_MAX];
+size_t nft_comment_data(const char *comment, unsigned char data[NFT_COMMENT_DATA_SIZE]) {
         size_t size = strnlen(comment, COMMENT_MAX - 1);
 
         data[0] = USERDATA_COMMENT;
         data[1] = (unsigned char) (size + 1);
         memcpy(data + 2, comment, size);
         data[2 + size] = '\0';
-        nft_put(message, attribute, data, size + 3);
+        return size + 3;
+}
+
+void nft_put_comment(struct nl_msg *message, int attribute, const char *comment) {
+        unsigned char data[NFT_COMMENT_DATA_SIZE];
+
+        nft_put(message, attribute, data, nft_comment_data(comment, data));
 }
 
 const char *nft_comment(const void *data, size_t size) {
@@ -200,27 +205,19 @@ void nft_counter(struct nl_msg *message) {
         put_numbers(message, "counter", NULL, 0);
 }
 
-static void put_verdict(struct nl_msg *message, int attribute, int verdict, const char *chain) {
-        struct nlattr *data = nft_nest(message, attribute);
-        struct nlattr *nest = nft_nest(message, NFTA_DATA_VERDICT);
+void nft_verdict(struct nl_msg *message, int verdict, const char *chain) {
+        struct expression expression = expression_begin(message, "immediate");
+        struct nlattr *data, *nest;
 
+        nft_put_u32(message, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+        data = nft_nest(message, NFTA_IMMEDIATE_DATA);
+        nest = nft_nest(message, NFTA_DATA_VERDICT);
         nft_put_u32(message, NFTA_VERDICT_CODE, (uint32_t) verdict);
         if (chain)
                 nft_put_text(message, NFTA_VERDICT_CHAIN, chain);
         (void) nla_nest_end(message, nest);
         (void) nla_nest_end(message, data);
-}
-
-void nft_verdict(struct nl_msg *message, int verdict, const char *chain) {
-        struct expression expression = expression_begin(message, "immediate");
-
-        nft_put_u32(message, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-        put_verdict(message, NFTA_IMMEDIATE_DATA, verdict, chain);
         expression_end(message, &expression);
-}
-
-void nft_put_element_verdict(struct nl_msg *message, int verdict, const char *chain) {
-        put_verdict(message, NFTA_SET_ELEM_DATA, verdict, chain);
 }
 
 void nft_xtables_match(struct nl_msg *message, const char *name, uint32_t revision, const void *info, size_t size) {

@@ -46,7 +46,11 @@ void nft_put_u32(struct nl_msg *message, int attribute, uint32_t value);
 void nft_put_u64(struct nl_msg *message, int attribute, uint64_t value);
 struct nlattr *nft_nest(struct nl_msg *message, int attribute) __attribute__((returns_nonnull));
 
-/** NFTA_RULE_USERDATA or NFTA_SET_ELEM_USERDATA holding a comment as nft(8) shows it. */
+#define NFT_COMMENT_DATA_SIZE 130
+
+/** User data of an element, rule or chain that holds a comment as nft(8) shows it. Returns its size. */
+size_t nft_comment_data(const char *comment, unsigned char data[NFT_COMMENT_DATA_SIZE]);
+/** NFTA_RULE_USERDATA or NFTA_CHAIN_USERDATA holding a comment as nft(8) shows it. */
 void nft_put_comment(struct nl_msg *message, int attribute, const char *comment);
 
 /** The comment within user data of an element or rule as `nft` writes it, or NULL. The text ends in NUL. */
@@ -69,8 +73,5 @@ void nft_counter(struct nl_msg *message);
 void nft_verdict(struct nl_msg *message, int verdict, const char *chain);
 /** A match of iptables, for rules in tables that iptables-nft owns and has to understand. */
 void nft_xtables_match(struct nl_msg *message, const char *name, uint32_t revision, const void *info, size_t size);
-
-/** NFTA_SET_ELEM_DATA with a verdict, inside an element. */
-void nft_put_element_verdict(struct nl_msg *message, int verdict, const char *chain);
 /** NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_DATA and the like: a value inside NFTA_DATA_VALUE. */
 void nft_put_value(struct nl_msg *message, int attribute, const void *data, size_t size);

@@ -202,7 +202,8 @@ static int find_clash_in(struct nft_session *session, struct port_clash *clash, 
 /* Fills `held`, of as many as there are ports, which is false before. */
 static int find_clash(struct nft_session *session, const struct nft_publishing *publishing, int family,
                       const char *comment, bool *held, struct error *err) {
-        static const enum nft_set maps[] = {NFT_SET_PORTS, NFT_SET_SAME, NFT_SET_PORTS_AT, NFT_SET_SAME_AT};
+        static const enum nft_set maps[] = {NFT_SET_PORTS, NFT_SET_SAME, NFT_SET_MANY, NFT_SET_PORTS_AT,
+                                            NFT_SET_SAME_AT};
         const struct nft_publish *publish = publishing->publish;
         const bool is_v6 = family == AF_INET6, each = asks_for_each(publish);
         struct port_clash clash = {.ports = publish->ports,
@@ -237,25 +238,24 @@ static void stage_portion(struct nft_session *session, enum nft_set set, struct 
         portion->count = 0;
 }
 
-static void stage_in_portions(struct nft_session *session, enum nft_set set, struct portion **portion,
-                              const struct nft_element *element) {
-        if (!*portion) {
+/* @portions: by set; the first element of an optional set stages that, too */
+static int stage_in_portions(struct nft_session *session, enum nft_set set, struct portion **portions,
+                             const struct nft_element *element) {
+        struct portion *portion = portions[set];
+
+        if (!portion) {
+                int r = nft_set_is_optional(set) ? nft_stage_optional_set(session, set) : 0;
+
+                if (r < 0)
+                        return r;
                 /* Not cleared: most have a port or two. */
-                *portion = xrealloc(NULL, 1, sizeof(**portion));
-                (*portion)->count = 0;
+                portion = portions[set] = xrealloc(NULL, 1, sizeof(*portion));
+                portion->count = 0;
         }
-        (*portion)->items[(*portion)->count++] = *element;
-        if ((*portion)->count == NFT_ELEMENTS_A_MESSAGE)
-                stage_portion(session, set, *portion);
-}
-
-static int stage_waiting(struct nft_session *session, struct portion **portions, enum nft_set set,
-                         const struct nft_element *element) {
-        int r = portions[set] ? 0 : nft_stage_optional_set(session, set);
-
-        if (r >= 0)
-                stage_in_portions(session, set, &portions[set], element);
-        return r;
+        portion->items[portion->count++] = *element;
+        if (portion->count == NFT_ELEMENTS_A_MESSAGE)
+                stage_portion(session, set, portion);
+        return 0;
 }
 
 /*
@@ -278,10 +278,15 @@ static bool is_covered(const struct nft_publish *publish, size_t n, int family) 
         return false;
 }
 
+/* From so many on, ports go to the map that is made for many. */
+#define MANY 64
+
 /* Stages the map elements of one family's ports. Returns the number of those ports or a negative errno. */
-static int stage_ports(struct nft_session *session, const struct nft_publish *publish,
+static int stage_ports(struct nft_session *session, const struct nft_publishing *publishing,
                        const struct cni_address *container, const char *comment, const bool *held) {
+        const struct nft_publish *publish = publishing->publish;
         const struct nft_conditions *conditions = &publish->conditions[container->family == AF_INET6];
+        const bool many = publish->port_count >= MANY && !publishing->many_is_full;
         struct portion *portions[NFT_SET_COUNT] = {0};
         struct nft_element gate = {.comment = comment};
         int count = 0, r = 0;
@@ -298,16 +303,17 @@ static int stage_ports(struct nft_session *session, const struct nft_publish *pu
                 count++;
                 if (held[i]) {
                         nft_waiting_element(port, container, &gated);
-                        r = stage_waiting(session, portions, nft_set_of_family(NFT_SET_WAITING, container), &gated);
+                        r = stage_in_portions(session, nft_set_of_family(NFT_SET_WAITING, container), portions, &gated);
                         continue;
                 }
-                stage_in_portions(session, set, &portions[set], &element);
+                if (many && (set == NFT_SET_PORTS || set == NFT_SET_PORTS6))
+                        set = nft_set_of_family(NFT_SET_MANY, container);
+                r = stage_in_portions(session, set, portions, &element);
                 /* The conditions are the same for all of them. */
-                if (!conditions->count || is_covered(publish, i, container->family))
+                if (r < 0 || !conditions->count || is_covered(publish, i, container->family))
                         continue;
                 nft_gate_element(port, container, &gated);
-                set = nft_set_of_family(NFT_SET_GATES, container);
-                stage_in_portions(session, set, &portions[set], &gated);
+                r = stage_in_portions(session, nft_set_of_family(NFT_SET_GATES, container), portions, &gated);
         }
         for (enum nft_set set = 0; set < NFT_SET_COUNT; set++) {
                 if (portions[set])
@@ -363,7 +369,7 @@ static int stage_publish(struct nft_session *session, void *context, struct erro
                 r = find_clash(session, publishing, both[i], comment, held, err);
                 if (r < 0)
                         return r;
-                r = stage_ports(session, publish, container, comment, held);
+                r = stage_ports(session, publishing, container, comment, held);
                 if (r > 0 && (publish->snat || publish->masquerade_all))
                         r = stage_returns(session, publish, container, comment);
                 if (r < 0)
@@ -374,6 +380,11 @@ static int stage_publish(struct nft_session *session, void *context, struct erro
 
 int nft_publish_add(const struct nft_owner *owner, const struct nft_publish *publish, struct error *err) {
         struct nft_publishing context = {.owner = owner, .publish = publish};
+        int r = nft_transact(stage_publish, &context, err);
 
+        if (r != -ENFILE)
+                return r;
+        error_clear(err);
+        context.many_is_full = true;
         return nft_transact(stage_publish, &context, err);
 }

@@ -18,6 +18,7 @@ static const unsigned int set_parts[NFT_SET_OWNED] = {
         [NFT_SET_PORTS_AT] = NFT_PART_PUBLISH,      [NFT_SET_PORTS_AT6] = NFT_PART_PUBLISH,
         [NFT_SET_SAME] = NFT_PART_PUBLISH,          [NFT_SET_SAME6] = NFT_PART_PUBLISH,
         [NFT_SET_SAME_AT] = NFT_PART_PUBLISH,       [NFT_SET_SAME_AT6] = NFT_PART_PUBLISH,
+        [NFT_SET_MANY] = NFT_PART_PUBLISH,          [NFT_SET_MANY6] = NFT_PART_PUBLISH,
         [NFT_SET_GATES] = NFT_PART_PUBLISH,         [NFT_SET_GATES6] = NFT_PART_PUBLISH,
         [NFT_SET_RETURNS] = NFT_PART_PUBLISH,       [NFT_SET_RETURNS6] = NFT_PART_PUBLISH,
         [NFT_SET_FORWARD] = NFT_PART_FORWARD,       [NFT_SET_FORWARD6] = NFT_PART_FORWARD,
@@ -93,7 +94,7 @@ static int sort_element(const struct nft_element *element, void *context) {
                 note_removed(release, element);
         else
                 release->kept[release->set]++;
-        if (!removed && nft_set_is_optional(release->set))
+        if (!removed && nft_set_waits(release->set))
                 nft_waiters_add(&release->waiting[release->set - NFT_SET_WAITING], element);
         release->digest += str_hash(element->key.bytes, element->key.size);
         str_list_add_once(removed ? &release->chains_left : &release->chains_kept, element->chain);
@@ -120,7 +121,7 @@ static int sort_set(struct nft_session *session, struct release *release, enum n
         for (int reading = 0; r >= 0 && reading < READINGS_MAX; reading++) {
                 before = release->digest;
                 release->digest = release->kept[set] = release->removed[set].count = 0;
-                if (nft_set_is_optional(set))
+                if (nft_set_waits(set))
                         release->waiting[set - NFT_SET_WAITING].count = 0;
                 r = nft_read_elements(session, set, sort_element, release);
                 if (reading > 0 && release->digest == before)
@@ -196,11 +197,11 @@ static struct nft_port *removed_ports(const struct release *release, int only, s
         struct nft_port *ports;
         size_t room = 0;
 
-        for (enum nft_set set = NFT_SET_PORTS; set <= NFT_SET_SAME_AT6; set++)
+        for (enum nft_set set = NFT_SET_PORTS; set <= NFT_SET_MANY6; set++)
                 room += release->removed[set].count;
         ports = xcalloc(room, sizeof(*ports));
         *count = 0;
-        for (enum nft_set set = NFT_SET_PORTS; set <= NFT_SET_SAME_AT6; set++)
+        for (enum nft_set set = NFT_SET_PORTS; set <= NFT_SET_MANY6; set++)
                 for (size_t i = 0; i < release->removed[set].count && (only < 0 || set % 2 == (unsigned) only); i++)
                         nft_port_of_element(set, &release->removed[set].items[i], &ports[(*count)++]);
         return ports;

@@ -24,8 +24,15 @@ struct set_row {
         enum field_type key[FIELDS_MAX];
         enum field_type data[FIELDS_MAX];
         bool verdicts;
-        bool ranges; /* of ports */
+        bool ranges;   /* of ports */
+        uint32_t size; /* the most elements; 0: as many as come */
 };
+
+/*
+ * A hash table that grows while one transaction fills it (the kernel does that behind our back) takes longer for each
+ * element, as it is several tables then. One whose size is told has room from the start.
+ */
+#define SIZE_OF_MANY 16384
 
 /* Maps to an address and a port hold no ranges: nft (1.0.6) could list such a table, but not load the list again. */
 static const struct set_row sets[NFT_SET_COUNT] = {
@@ -39,6 +46,8 @@ static const struct set_row sets[NFT_SET_COUNT] = {
         [NFT_SET_SAME6] = {"same6", {TYPE_PROTOCOL, TYPE_SERVICE}, {TYPE_IPV6}, .ranges = true},
         [NFT_SET_SAME_AT] = {"same_at4", {TYPE_IPV4, TYPE_PROTOCOL, TYPE_SERVICE}, {TYPE_IPV4}, .ranges = true},
         [NFT_SET_SAME_AT6] = {"same_at6", {TYPE_IPV6, TYPE_PROTOCOL, TYPE_SERVICE}, {TYPE_IPV6}, .ranges = true},
+        [NFT_SET_MANY] = {"many4", {TYPE_PROTOCOL, TYPE_SERVICE}, {TYPE_IPV4, TYPE_SERVICE}, .size = SIZE_OF_MANY},
+        [NFT_SET_MANY6] = {"many6", {TYPE_PROTOCOL, TYPE_SERVICE}, {TYPE_IPV6, TYPE_SERVICE}, .size = SIZE_OF_MANY},
         [NFT_SET_GATES] = {"gates4", {TYPE_IPV4, TYPE_PROTOCOL, TYPE_SERVICE}, .verdicts = true, .ranges = true},
         [NFT_SET_GATES6] = {"gates6", {TYPE_IPV6, TYPE_PROTOCOL, TYPE_SERVICE}, .verdicts = true, .ranges = true},
         [NFT_SET_RETURNS] = {"returns4", {TYPE_IPV4}, .verdicts = true},
@@ -109,8 +118,12 @@ bool nft_set_has_verdicts(enum nft_set set) {
         return sets[set].verdicts;
 }
 
-bool nft_set_is_optional(enum nft_set set) {
+bool nft_set_waits(enum nft_set set) {
         return set == NFT_SET_WAITING || set == NFT_SET_WAITING6;
+}
+
+bool nft_set_is_optional(enum nft_set set) {
+        return nft_set_waits(set) || set == NFT_SET_MANY || set == NFT_SET_MANY6;
 }
 
 /* --- the table --------------------------------------------------------------------------------------------------- */
@@ -140,6 +153,13 @@ static void put_fields(struct nl_msg *message, const struct set_row *row) {
         (void) nla_nest_end(message, description);
 }
 
+static void put_size(struct nl_msg *message, const struct set_row *row) {
+        struct nlattr *description = nft_nest(message, NFTA_SET_DESC);
+
+        nft_put_u32(message, NFTA_SET_DESC_SIZE, row->size);
+        (void) nla_nest_end(message, description);
+}
+
 static void stage_set(struct nft_session *session, enum nft_set set) {
         struct nl_msg *message = nft_message(NFT_MSG_NEWSET, NLM_F_CREATE, NFPROTO_INET, 512);
         const struct set_row *row = &sets[set];
@@ -158,6 +178,8 @@ static void stage_set(struct nft_session *session, enum nft_set set) {
                 put_byte_order(message);
         if (row->ranges)
                 put_fields(message, row);
+        if (row->size)
+                put_size(message, row);
         if (row->verdicts) {
                 nft_put_u32(message, NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT);
         } else if (row->data[0]) {
@@ -226,6 +248,15 @@ static uint32_t look_up_port(struct nl_msg *message, const struct nft_family *fa
         return NFT_REGISTER(8 + words);
 }
 
+static void stage_dnat_by(struct nft_session *session, const struct nft_family *family, enum nft_set map) {
+        bool same = map == NFT_SET_SAME || map == NFT_SET_SAME_AT;
+        struct nft_rule rule = nft_rule_begin("published");
+        uint32_t port = look_up_port(rule.message, family, map, NFT_REGISTER(8));
+
+        nft_dnat(rule.message, family->protocol, NFT_REGISTER(8), same ? 0 : port);
+        nft_rule_end(session, &rule);
+}
+
 /* What is published at one address goes before what is published at all. */
 static void stage_dnat(struct nft_session *session, const struct nft_family *family) {
         static const enum nft_set maps[] = {NFT_SET_PORTS_AT, NFT_SET_SAME_AT, NFT_SET_PORTS, NFT_SET_SAME};
@@ -233,15 +264,8 @@ static void stage_dnat(struct nft_session *session, const struct nft_family *fam
 
         (void) look_up_port(rule.message, family, NFT_SET_GATES, NFT_REG_VERDICT);
         nft_rule_end(session, &rule);
-        for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
-                bool same = maps[i] == NFT_SET_SAME || maps[i] == NFT_SET_SAME_AT;
-                uint32_t port;
-
-                rule = nft_rule_begin("published");
-                port = look_up_port(rule.message, family, maps[i], NFT_REGISTER(8));
-                nft_dnat(rule.message, family->protocol, NFT_REGISTER(8), same ? 0 : port);
-                nft_rule_end(session, &rule);
-        }
+        for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+                stage_dnat_by(session, family, maps[i]);
 }
 
 /* Jumps by the packet's source (masquerade) or, for what came through a published port, its destination. */
@@ -384,6 +408,8 @@ int nft_stage_optional_set(struct nft_session *session, enum nft_set set) {
         if (r != -ENOENT)
                 return r;
         stage_set(session, set);
+        if (!nft_set_waits(set))
+                stage_dnat_by(session, &nft_families[set % 2], NFT_SET_MANY);
         return 0;
 }
 

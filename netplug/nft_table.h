@@ -30,6 +30,8 @@ enum nft_set {
         NFT_SET_SAME6,
         NFT_SET_SAME_AT, /* host address . protocol . ports -> address */
         NFT_SET_SAME_AT6,
+        NFT_SET_MANY, /* as PORTS, of attachments that have many; made when there are some */
+        NFT_SET_MANY6,
         NFT_SET_GATES, /* host addresses . protocol . ports -> jump to the chain with their conditions */
         NFT_SET_GATES6,
         NFT_SET_RETURNS, /* address of a publishing container -> jump to the chain that masquerades towards it */
@@ -52,6 +54,8 @@ const char *nft_set_name(enum nft_set set);
 bool nft_set_has_verdicts(enum nft_set set);
 /** True for a set that the table is made without. */
 bool nft_set_is_optional(enum nft_set set);
+/** True for the sets of ports that wait. */
+bool nft_set_waits(enum nft_set set);
 
 /* A value of one or more fields, each padded to 4 bytes as concatenations are. */
 struct nft_value {
@@ -99,11 +103,11 @@ int nft_stage_table(struct nft_session *session, struct error *err);
 /** -ENOENT, with a hint, if the table stands and somebody has emptied its chains. */
 int nft_check_table(struct nft_session *session, struct error *err);
 void nft_stage_delete_table(struct nft_session *session);
-/** Stages one of the optional sets unless it stands. */
+/** Stages one of the optional sets, and the rule that asks it, unless it stands. */
 int nft_stage_optional_set(struct nft_session *session, enum nft_set set);
 
-/* Attributes must stay below 64 KiB: elements go out in portions. */
-#define NFT_ELEMENTS_A_MESSAGE 128
+/* What is one attribute must stay below 32 KiB (nft_put()): elements go out in portions. */
+#define NFT_ELEMENTS_A_MESSAGE 64
 
 /** Stages elements, which must not be there yet. */
 void nft_stage_elements(struct nft_session *session, enum nft_set set, const struct nft_element *elements,
@@ -154,6 +158,7 @@ struct nft_forwarding {
 struct nft_publishing {
         const struct nft_owner *owner;
         const struct nft_publish *publish;
+        bool many_is_full; /* NFT_SET_MANY has no room for them */
 };
 
 /** The set of a pair that is for the address's family; `set` is the one for IPv4. */

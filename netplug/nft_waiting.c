@@ -168,7 +168,8 @@ static void promote(struct succession *succession, const struct nft_waiting *wai
 
 int nft_stage_successors(struct nft_session *session, const struct nft_waiters *waiters, int family,
                          const struct nft_port *freed, size_t freed_count, const struct nft_owner_texts *gone) {
-        static const enum nft_set maps[] = {NFT_SET_PORTS, NFT_SET_SAME, NFT_SET_PORTS_AT, NFT_SET_SAME_AT};
+        static const enum nft_set maps[] = {NFT_SET_PORTS, NFT_SET_SAME, NFT_SET_MANY, NFT_SET_PORTS_AT,
+                                            NFT_SET_SAME_AT};
         struct succession succession = {
                 .session = session, .waiters = waiters, .gone = gone, .offset = family == AF_INET6, .family = family};
         int r = 0;

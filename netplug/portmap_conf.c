@@ -170,7 +170,7 @@ static int compare_ports(const void *a, const void *b) {
         const struct nft_port *left = a, *right = b;
         int r = left->host_address.family - right->host_address.family;
 
-        if (!r)
+        if (!r && left->host_address.family)
                 r = memcmp(left->host_address.bytes, right->host_address.bytes, sizeof(left->host_address.bytes));
         if (!r)
                 r = left->protocol - right->protocol;
@@ -179,7 +179,7 @@ static int compare_ports(const void *a, const void *b) {
 
 static bool published_alike(const struct nft_port *a, const struct nft_port *b) {
         return a->protocol == b->protocol && a->host_address.family == b->host_address.family &&
-               cni_address_equal(&a->host_address, &b->host_address);
+               (!a->host_address.family || cni_address_equal(&a->host_address, &b->host_address));
 }
 
 /* Takes `next` into the range `port` if it goes on there. */
@@ -196,12 +196,20 @@ static bool extend(struct nft_port *port, const struct nft_port *next) {
         return false;
 }
 
+/* Engines hand them over in order. */
+static void sort_ports(struct portmap_conf *conf) {
+        for (size_t i = 1; i < conf->port_count; i++)
+                if (compare_ports(&conf->ports[i - 1], &conf->ports[i]) > 0) {
+                        qsort(conf->ports, conf->port_count, sizeof(*conf->ports), compare_ports);
+                        return;
+                }
+}
+
 /* Makes ranges of consecutive ports that stay what they are, so that a thousand of them cost what one does. */
 static int join_ports(struct plugin_call *call, struct portmap_conf *conf, struct error *err) {
         size_t kept = 0;
 
-        if (conf->port_count)
-                qsort(conf->ports, conf->port_count, sizeof(*conf->ports), compare_ports);
+        sort_ports(conf);
         for (size_t i = 0; i < conf->port_count; i++) {
                 const struct nft_port port = conf->ports[i];
 

@@ -130,7 +130,7 @@ static int parse_plugins(struct arena *arena, const struct json *root, struct cn
                 return parse_plugin(root, &out->plugins[0], err);
         }
         if (plugins->count == 0 || plugins->count > LIST_PLUGINS_MAX)
-                return json_error(plugins, err, EINVAL, "%zu plugins; 1 to %d are possible", plugins->count,
+                return json_error(plugins, err, EINVAL, "%u plugins; 1 to %d are possible", plugins->count,
                                   LIST_PLUGINS_MAX);
         out->plugins = arena_alloc(arena, plugins->count, sizeof(*out->plugins));
         out->plugin_count = plugins->count;

@@ -106,7 +106,7 @@ static int read_mounts(struct container *container, const struct json *root, str
                     (r = json_get_bool(item, "anonymous", &mount->anonymous, err)) < 0)
                         return r;
                 if (!mount->type || !mount->destination)
-                        return error_set(err, EINVAL, "mounts[%zu]: type and destination: required, but missing",
+                        return error_set(err, EINVAL, "mounts[%u]: type and destination: required, but missing",
                                          item->index);
         }
         container->mounts = mounts;

@@ -96,21 +96,46 @@ measure "portmap and firewall" "$short" "$WORK/plain/portmap.json" "$WORK/plain/
 measure "the whole chain" "$short" "$WORK/masquerade/bridge.json" "$WORK/plain/portmap.json" "$WORK/plain/firewall.json"
 measure "portmap, 100 ports (3 rounds)" 3 "$WORK/many/portmap.json"
 
-# A thousand ports beside one, both ours. A range is one element of a map; ports that
-# each lead to a port of another number are a thousand.
+# A thousand ports beside one, both ours, in turns. A range is one element of a map; ports that each lead to a port of
+# another number are a thousand. Medians of the turns, with the least and the greatest of their ratios.
+TURNS=${TURNS:-7}
 cp "$WORK/plain/portmap.json" "$WORK/portmap.one.json"
 # thousand NAME CONFIGURATION [CONFIGURATION BEFORE]
 thousand() {
-        local plugins=("$CNI_PLUGINS" "$CNI_PLUGINS" "/run/netns/$HOST_NETNS-c") many one numbers
+        local plugins=("$CNI_PLUGINS" "$CNI_PLUGINS" "/run/netns/$HOST_NETNS-c") numbers turn
 
-        one=$(in_host "$BENCH/cni" "$short" "${plugins[@]}" "${@:3}" "$WORK/portmap.one.json")
-        many=$(in_host "$BENCH/cni" "$short" "${plugins[@]}" "${@:3}" "$2")
-        numbers=$(awk '{ printf "%s %s %.2f %s %s %.2f %s %s", $1, $9, $1 / $9, $4, $12, $4 / $12, $7, $15 }' <<<"$many $one")
+        numbers=$(for ((turn = 0; turn < TURNS; turn++)); do
+                # A line each of what cni.c prints; the same plugins are on both its sides.
+                for conf in "$2" "$WORK/portmap.one.json"; do
+                        in_host "$BENCH/cni" "$short" "${plugins[@]}" "${@:3}" "$conf"
+                done | tr '\n' ' '
+                echo
+        done | awk '
+                function sorted(values, i, j, value) {
+                        for (i = 2; i <= NR; i++) {
+                                value = values[i]
+                                for (j = i - 1; j > 0 && values[j] > value; j--)
+                                        values[j + 1] = values[j]
+                                values[j + 1] = value
+                        }
+                        return values[int((NR + 1) / 2)]
+                }
+                {
+                        many[NR] = $1; one[NR] = $9; ratio[NR] = $1 / $9
+                        many_both[NR] = $4; one_both[NR] = $12; ratio_both[NR] = $4 / $12
+                        memory = $7; one_memory = $15
+                }
+                END {
+                        printf "%.2f %.2f %.2f ", sorted(many), sorted(one), sorted(ratio)
+                        printf "%.2f %.2f ", ratio[1], ratio[NR]
+                        printf "%.2f %.2f %.2f ", sorted(many_both), sorted(one_both), sorted(ratio_both)
+                        print memory, one_memory
+                }')
         read -ra numbers <<<"$numbers"
         row "$1" "${numbers[@]}"
 }
-heading "1,000 ports beside one, $short rounds" "1,000 ADD ms" "one ADD ms" ratio "1,000 ADD + DEL ms" "one ADD + DEL ms" ratio \
-        "1,000 KiB" "one KiB"
+heading "1,000 ports beside one, $TURNS turns of $short rounds" "1,000 ADD ms" "one ADD ms" ratio least most \
+        "1,000 ADD + DEL ms" "one ADD + DEL ms" ratio "1,000 KiB" "one KiB"
 thousand "portmap, in a range" "$WORK/thousand/portmap.range.json"
 thousand "portmap, each to a port of another number" "$WORK/thousand/portmap.json"
 thousand "bridge and portmap, in a range" "$WORK/thousand/portmap.range.json" "$WORK/plain/bridge.json"

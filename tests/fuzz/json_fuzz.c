@@ -23,7 +23,7 @@ static void check_tree(const struct json *value, struct arena *arena) {
 
         fuzz_require(json_path(value, arena), "a value without a place");
         if (value->type == JSON_OBJECT)
-                fuzz_require(value->count <= limits.members, "%zu members", value->count);
+                fuzz_require(value->count <= limits.members, "%u members", value->count);
         json_for_each (child, value) {
                 fuzz_require(child->parent == value && child->index == count, "a child that is not its parent's");
                 fuzz_require(value->type != JSON_OBJECT || child->type == JSON_NULL ||
@@ -32,7 +32,7 @@ static void check_tree(const struct json *value, struct arena *arena) {
                 check_tree(child, arena);
                 count++;
         }
-        fuzz_require(count == value->count, "%zu children are said to be %zu", count, value->count);
+        fuzz_require(count == value->count, "%zu children are said to be %u", count, value->count);
 }
 
 static char *write_document(const struct json *root, int indent) {

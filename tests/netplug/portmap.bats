@@ -176,10 +176,76 @@ send_loopback_to() {
         serve c1 80
         run in_outside $FETCH http://$HOST_ADDRESS:20999/
         assert_success
-        assert_equal "$(in_host nft list chain inet netplug published | grep -c dnat)" 8
+        # The eight that every table has, and one for the map of many of each family.
+        assert_equal "$(in_host nft list chain inet netplug published | grep -c dnat)" 10
         check c1
+        # The table can be loaded as nft lists it.
+        in_host nft list table inet netplug >"$BATS_TEST_TMPDIR/table"
+        in_host nft delete table inet netplug
+        in_host nft -f "$BATS_TEST_TMPDIR/table"
+        check c1
+        run in_outside $FETCH "http://[$HOST_ADDRESS6]:20999/"
+        assert_success
         detach c1
         assert_nothing_left "$BEFORE"
+}
+
+# moved_conf FIRST LAST: portmap's, for ports that each lead to the next one of the container.
+moved_conf() {
+        plugin_conf portmap ".runtimeConfig.portMappings =
+                [range($1; $2 + 1) | {hostPort: ., containerPort: (. + 1), protocol: \"tcp\"}]"
+}
+
+# count_elements MAP
+count_elements() {
+        in_host nft -j list map inet netplug "$1" | jq '[.nftables[].map.elem // [] | .[]] | length'
+}
+
+@test "a container with many ports and one with few hold theirs against each other, and take over where they wait" {
+        CHAIN=$CNI_PLUGINS/bridge
+        attach c2
+        few=$(PORTS='[{"hostPort": 8099, "containerPort": 80, "protocol": "tcp"}]' plugin_conf portmap)
+        attach c1
+        first=$(moved_conf 8000 8099)
+        cni ADD portmap c1 "$first"
+        assert_equal "$(count_elements many4)" 100
+        assert_equal "$(count_elements ports4)" 0
+        run cni ADD portmap c2 "$few"
+        assert_cni_error 100 "host port 8099/tcp is already allocated to container c1"
+        as_second attach c1
+        second=$(NETWORK=second moved_conf 8000 8099)
+        IFNAME=eth1 cni ADD portmap c1 "$second"
+        cni DEL portmap c1 "$first"
+        IFNAME=eth1 cni CHECK portmap c1 "$second"
+        serve c1 8043
+        run in_outside $FETCH http://$HOST_ADDRESS:8042/
+        assert_success
+        run cni ADD portmap c2 "$few"
+        assert_cni_error 100 "host port 8099/tcp is already allocated to container c1"
+        IFNAME=eth1 cni DEL portmap c1 "$second"
+        cni ADD portmap c2 "$few"
+        run cni ADD portmap c1 "$first"
+        assert_cni_error 100 "host port 8099/tcp is already allocated to container c2"
+        cni DEL portmap c2 "$few"
+}
+
+@test "what the map of many has no room for is published all the same" {
+        CHAIN=$CNI_PLUGINS/bridge
+        attach c1
+        first=$(moved_conf 20000 29999)
+        cni ADD portmap c1 "$first"
+        attach c2
+        second=$(moved_conf 30000 39999)
+        cni ADD portmap c2 "$second"
+        assert_equal "$(count_elements many4) $(count_elements ports4)" "10000 10000"
+        assert_equal "$(count_elements many6) $(count_elements ports6)" "10000 10000"
+        cni CHECK portmap c2 "$second"
+        serve c2 40000
+        run in_outside $FETCH http://$HOST_ADDRESS:39999/
+        assert_success
+        cni DEL portmap c1 "$first"
+        cni DEL portmap c2 "$second"
+        assert_equal "$(count_elements many4) $(count_elements ports4)" "0 0"
 }
 
 @test "a range of ports leads to the ports of the same numbers, and only it" {

@@ -144,6 +144,24 @@ static void tells_objects_apart(void **state) {
         assert_int_equal(root->count, 3);
 }
 
+/* The reader remembers names by what they begin with, their middle and their length. */
+static void keeps_names_apart_that_are_alike(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const struct json *root = NULL, *second;
+
+        (void) state;
+        assert_int_equal(parse(arena, "[{\"abc\":1,\"abd\":2},{\"abd\":3,\"abc\":4,\"\":5},{\"abc\":6}]", &root, NULL),
+                         0);
+        second = root->first->next;
+        assert_string_equal(json_get(root->first, "abc")->text, "1");
+        assert_string_equal(json_get(root->first, "abd")->text, "2");
+        assert_string_equal(json_get(second, "abd")->text, "3");
+        assert_string_equal(json_get(second, "abc")->text, "4");
+        assert_string_equal(json_get(second, "")->text, "5");
+        assert_string_equal(second->next->first->key, "abc");
+        assert_refused("{\"abc\":1,\"abd\":2,\"abc\":3}", "abc: given twice");
+}
+
 static void refuses_what_exceeds_a_limit(void **state) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct json_limits limits = {.size = 20, .depth = 2, .members = 2};
@@ -211,6 +229,7 @@ int main(void) {
                 cmocka_unit_test(refuses_duplicate_keys_and_nul_characters),
                 cmocka_unit_test(finds_twins_in_large_objects),
                 cmocka_unit_test(tells_objects_apart),
+                cmocka_unit_test(keeps_names_apart_that_are_alike),
                 cmocka_unit_test(refuses_what_exceeds_a_limit),
                 cmocka_unit_test(writes_what_it_reads),
                 cmocka_unit_test(replaces_bytes_that_are_no_utf8),
