@@ -50,8 +50,9 @@ static unsigned char *put_verdict(unsigned char *at, const char *chain) {
 
 static unsigned char *put_comment(unsigned char *at, const char *comment) {
         unsigned char data[NFT_COMMENT_DATA_SIZE];
+        size_t size = nft_comment_data(comment, data);
 
-        return put(at, NFTA_SET_ELEM_USERDATA, data, nft_comment_data(comment, data));
+        return put(at, NFTA_SET_ELEM_USERDATA, data, size);
 }
 
 /* @whole: not the key alone. Returns the size. */
