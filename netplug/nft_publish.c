@@ -278,15 +278,13 @@ static bool is_covered(const struct nft_publish *publish, size_t n, int family) 
         return false;
 }
 
-/* From so many on, ports go to the map that is made for many. */
-#define MANY 64
-
 /* Stages the map elements of one family's ports. Returns the number of those ports or a negative errno. */
 static int stage_ports(struct nft_session *session, const struct nft_publishing *publishing,
                        const struct cni_address *container, const char *comment, const bool *held) {
         const struct nft_publish *publish = publishing->publish;
         const struct nft_conditions *conditions = &publish->conditions[container->family == AF_INET6];
-        const bool many = publish->port_count >= MANY && !publishing->many_is_full;
+        const bool many =
+                publish->port_count >= NFT_MANY_MIN && publish->port_count <= NFT_MANY_MAX && !publishing->many_is_full;
         struct portion *portions[NFT_SET_COUNT] = {0};
         struct nft_element gate = {.comment = comment};
         int count = 0, r = 0;
@@ -295,15 +293,17 @@ static int stage_ports(struct nft_session *session, const struct nft_publishing 
                 r = nft_stage_gate_chain(session, conditions, gate.chain);
         for (size_t i = 0; r >= 0 && i < publish->port_count; i++) {
                 const struct nft_port *port = &publish->ports[i];
-                struct nft_element element = {.comment = comment}, gated = gate;
+                struct nft_element element = {.comment = comment};
                 enum nft_set set = nft_port_element(port, container, &element);
 
                 if (set == NFT_SET_COUNT)
                         continue;
                 count++;
                 if (held[i]) {
-                        nft_waiting_element(port, container, &gated);
-                        r = stage_in_portions(session, nft_set_of_family(NFT_SET_WAITING, container), portions, &gated);
+                        element = gate;
+                        nft_waiting_element(port, container, &element);
+                        r = stage_in_portions(session, nft_set_of_family(NFT_SET_WAITING, container), portions,
+                                              &element);
                         continue;
                 }
                 if (many && (set == NFT_SET_PORTS || set == NFT_SET_PORTS6))
@@ -312,8 +312,9 @@ static int stage_ports(struct nft_session *session, const struct nft_publishing 
                 /* The conditions are the same for all of them. */
                 if (r < 0 || !conditions->count || is_covered(publish, i, container->family))
                         continue;
-                nft_gate_element(port, container, &gated);
-                r = stage_in_portions(session, nft_set_of_family(NFT_SET_GATES, container), portions, &gated);
+                element = gate;
+                nft_gate_element(port, container, &element);
+                r = stage_in_portions(session, nft_set_of_family(NFT_SET_GATES, container), portions, &element);
         }
         for (enum nft_set set = 0; set < NFT_SET_COUNT; set++) {
                 if (portions[set])

@@ -29,12 +29,11 @@ struct set_row {
 };
 
 /*
- * A hash table that grows while one transaction fills it (the kernel does that behind our back) takes longer for each
- * element, as it is several tables then. One whose size is told has room from the start.
+ * A hash table that grows while one transaction fills it (the kernel lets a worker do that) is several tables
+ * until the end, and an element takes longer. One whose size is told has room from the start.
+ *
+ * Maps to an address and a port hold no ranges: nft (1.0.6) could list such a table, but not load the list again.
  */
-#define SIZE_OF_MANY 16384
-
-/* Maps to an address and a port hold no ranges: nft (1.0.6) could list such a table, but not load the list again. */
 static const struct set_row sets[NFT_SET_COUNT] = {
         [NFT_SET_MASQUERADE] = {"masquerade4", {TYPE_IPV4}, .verdicts = true},
         [NFT_SET_MASQUERADE6] = {"masquerade6", {TYPE_IPV6}, .verdicts = true},
@@ -46,8 +45,8 @@ static const struct set_row sets[NFT_SET_COUNT] = {
         [NFT_SET_SAME6] = {"same6", {TYPE_PROTOCOL, TYPE_SERVICE}, {TYPE_IPV6}, .ranges = true},
         [NFT_SET_SAME_AT] = {"same_at4", {TYPE_IPV4, TYPE_PROTOCOL, TYPE_SERVICE}, {TYPE_IPV4}, .ranges = true},
         [NFT_SET_SAME_AT6] = {"same_at6", {TYPE_IPV6, TYPE_PROTOCOL, TYPE_SERVICE}, {TYPE_IPV6}, .ranges = true},
-        [NFT_SET_MANY] = {"many4", {TYPE_PROTOCOL, TYPE_SERVICE}, {TYPE_IPV4, TYPE_SERVICE}, .size = SIZE_OF_MANY},
-        [NFT_SET_MANY6] = {"many6", {TYPE_PROTOCOL, TYPE_SERVICE}, {TYPE_IPV6, TYPE_SERVICE}, .size = SIZE_OF_MANY},
+        [NFT_SET_MANY] = {"many4", {TYPE_PROTOCOL, TYPE_SERVICE}, {TYPE_IPV4, TYPE_SERVICE}, .size = NFT_MANY_MAX},
+        [NFT_SET_MANY6] = {"many6", {TYPE_PROTOCOL, TYPE_SERVICE}, {TYPE_IPV6, TYPE_SERVICE}, .size = NFT_MANY_MAX},
         [NFT_SET_GATES] = {"gates4", {TYPE_IPV4, TYPE_PROTOCOL, TYPE_SERVICE}, .verdicts = true, .ranges = true},
         [NFT_SET_GATES6] = {"gates6", {TYPE_IPV6, TYPE_PROTOCOL, TYPE_SERVICE}, .verdicts = true, .ranges = true},
         [NFT_SET_RETURNS] = {"returns4", {TYPE_IPV4}, .verdicts = true},

@@ -48,6 +48,10 @@ enum nft_set {
         NFT_SET_COUNT,
 };
 
+/* The fewest ports of an attachment that go to NFT_SET_MANY, and the most elements it has. */
+#define NFT_MANY_MIN 64
+#define NFT_MANY_MAX 4096
+
 /** The set's name in the kernel. */
 const char *nft_set_name(enum nft_set set);
 /** True for a map to chains. */
@@ -107,7 +111,7 @@ void nft_stage_delete_table(struct nft_session *session);
 int nft_stage_optional_set(struct nft_session *session, enum nft_set set);
 
 /* What is one attribute must stay below 32 KiB (nft_put()): elements go out in portions. */
-#define NFT_ELEMENTS_A_MESSAGE 64
+#define NFT_ELEMENTS_A_MESSAGE 93
 
 /** Stages elements, which must not be there yet. */
 void nft_stage_elements(struct nft_session *session, enum nft_set set, const struct nft_element *elements,

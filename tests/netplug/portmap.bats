@@ -232,16 +232,16 @@ count_elements() {
 @test "what the map of many has no room for is published all the same" {
         CHAIN=$CNI_PLUGINS/bridge
         attach c1
-        first=$(moved_conf 20000 29999)
+        first=$(moved_conf 20000 22999)
         cni ADD portmap c1 "$first"
         attach c2
-        second=$(moved_conf 30000 39999)
+        second=$(moved_conf 30000 32999)
         cni ADD portmap c2 "$second"
-        assert_equal "$(count_elements many4) $(count_elements ports4)" "10000 10000"
-        assert_equal "$(count_elements many6) $(count_elements ports6)" "10000 10000"
+        assert_equal "$(count_elements many4) $(count_elements ports4)" "3000 3000"
+        assert_equal "$(count_elements many6) $(count_elements ports6)" "3000 3000"
         cni CHECK portmap c2 "$second"
-        serve c2 40000
-        run in_outside $FETCH http://$HOST_ADDRESS:39999/
+        serve c2 33000
+        run in_outside $FETCH http://$HOST_ADDRESS:32999/
         assert_success
         cni DEL portmap c1 "$first"
         cni DEL portmap c2 "$second"
