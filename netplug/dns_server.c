@@ -27,6 +27,8 @@
 #define START_TIMEOUT_NS (10 * 1000000000LL)
 #define STOP_TIMEOUT_MS 2000
 #define FILE_MAX ((size_t) 1024 * 1024)
+/* Of the kernel, with a line for each socket. */
+#define TABLE_MAX ((size_t) 64 * 1024 * 1024)
 /* Between two questions that went unanswered. */
 #define ASK_AGAIN_MS 50
 /* dnsmasq's exit status where an address or port cannot be had. */
@@ -101,6 +103,7 @@ static bool is_at_port(const char *table, unsigned long inode) {
         return false;
 }
 
+/* True if the process has a socket at port 53. Who may not look goes by the argument, as in is_server(). */
 static bool has_port(pid_t pid) {
         _cleanup_free_ char *path = str_format("/proc/%d/fd", (int) pid), *udp = NULL, *udp6 = NULL;
         _cleanup_dir_ DIR *directory = opendir(path);
@@ -109,8 +112,8 @@ static bool has_port(pid_t pid) {
 
         if (!directory)
                 return errno == EACCES || errno == EPERM;
-        (void) file_read(AT_FDCWD, "/proc/self/net/udp", FILE_MAX, &udp, NULL, NULL);
-        (void) file_read(AT_FDCWD, "/proc/self/net/udp6", FILE_MAX, &udp6, NULL, NULL);
+        (void) file_read(AT_FDCWD, "/proc/self/net/udp", TABLE_MAX, &udp, NULL, NULL);
+        (void) file_read(AT_FDCWD, "/proc/self/net/udp6", TABLE_MAX, &udp6, NULL, NULL);
         while (!found && (entry = readdir(directory))) {
                 char target[64] = "";
                 unsigned long inode;
@@ -122,8 +125,7 @@ static bool has_port(pid_t pid) {
         return found;
 }
 
-/* dnsmasq gives root's rights up: all of them once it listens at port 53, but that to do so where addresses may come.
- */
+/* dnsmasq gives root's rights up: that to listen at port 53 only if it has to listen at no further addresses. */
 static bool may_listen(pid_t pid) {
         _cleanup_free_ char *path = str_format("/proc/%d/status", (int) pid), *text = NULL;
         const char *rights;
@@ -300,10 +302,10 @@ static void write_places(const struct dns_entry *all, struct str_buf *text) {
                         str_buf_printf(text, "interface=%s\n", all->links.items[i]);
                 return;
         }
-        for (size_t i = 0; i < all->servers.count; i++)
-                any |= is_here(all->servers.items[i]);
         str_buf_add(text, "bind-interfaces\n");
         /* One that went with its container, without a DEL, must not keep the server from starting. */
+        for (size_t i = 0; i < all->servers.count; i++)
+                any |= is_here(all->servers.items[i]);
         for (size_t i = 0; i < all->servers.count; i++)
                 if (!any || is_here(all->servers.items[i]))
                         str_buf_printf(text, "listen-address=%s\n", all->servers.items[i]);

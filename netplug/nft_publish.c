@@ -383,6 +383,7 @@ int nft_publish_add(const struct nft_owner *owner, const struct nft_publish *pub
         struct nft_publishing context = {.owner = owner, .publish = publish};
         int r = nft_transact(stage_publish, &context, err);
 
+        /* The map of many is full, unless this process has no room for a file. */
         if (r != -ENFILE)
                 return r;
         error_clear(err);

@@ -111,7 +111,7 @@ thousand() {
                 done | tr '\n' ' '
                 echo
         done | awk '
-                function sorted(values, i, j, value) {
+                function median(values, i, j, value) {
                         for (i = 2; i <= NR; i++) {
                                 value = values[i]
                                 for (j = i - 1; j > 0 && values[j] > value; j--)
@@ -126,9 +126,9 @@ thousand() {
                         memory = $7; one_memory = $15
                 }
                 END {
-                        printf "%.2f %.2f %.2f ", sorted(many), sorted(one), sorted(ratio)
+                        printf "%.2f %.2f %.2f ", median(many), median(one), median(ratio)
                         printf "%.2f %.2f ", ratio[1], ratio[NR]
-                        printf "%.2f %.2f %.2f ", sorted(many_both), sorted(one_both), sorted(ratio_both)
+                        printf "%.2f %.2f %.2f ", median(many_both), median(one_both), median(ratio_both)
                         print memory, one_memory
                 }')
         read -ra numbers <<<"$numbers"
